@@ -1,0 +1,10 @@
+internal import ArgumentParser
+
+/// Measures the product's work on this machine.
+@main
+struct RosterlineBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rosterline-bench",
+        abstract: "Measures Rosterline's work on this machine.",
+        subcommands: [ConvertCommand.self])
+}
