@@ -1,0 +1,133 @@
+import Logging
+
+/// A transaction that is open; valid inside the body that was given it.
+///
+/// BEGIN travels with the first statement, so an empty transaction costs nothing and a short one saves a round trip.
+package struct PostgresTransaction: PostgresQuerying {
+    package enum Isolation: String, Sendable {
+        case readCommitted = "READ COMMITTED"
+        case repeatableRead = "REPEATABLE READ"
+        case serializable = "SERIALIZABLE"
+    }
+
+    /// For COPY and scripts; never end the transaction through it.
+    package let connection: PostgresConnection
+
+    package func query(_ query: PostgresQuery) async throws -> PostgresRows {
+        try await connection.query(query)
+    }
+
+    @discardableResult
+    package func execute(_ query: PostgresQuery) async throws -> Int {
+        try await connection.execute(query)
+    }
+
+    package func pipeline(_ queries: [PostgresQuery]) async throws -> [PostgresRows] {
+        try await connection.pipeline(queries)
+    }
+
+    /// See ``PostgresConnection/copyIn(_:from:)``.
+    @discardableResult
+    package func copyIn<Source: AsyncSequence & Sendable>(_ sql: String, from source: Source) async throws -> Int
+    where Source.Element == [UInt8] {
+        try await connection.copyIn(sql, from: source)
+    }
+
+    /// See ``PostgresConnection/copyOut(_:)``.
+    package func copyOut(_ sql: String) async throws -> PostgresCopyOut {
+        try await connection.copyOut(sql)
+    }
+
+    /// Runs the body so that its failure undoes only what it did itself.
+    package func withSavepoint<Result: Sendable>(
+        _ body: (PostgresTransaction) async throws -> Result
+    ) async throws -> Result {
+        try await connection.execute("SAVEPOINT inner_step")
+        do {
+            let result = try await body(self)
+            try await connection.execute("RELEASE SAVEPOINT inner_step")
+            return result
+        } catch {
+            // In a task of its own: the error may be the caller's cancellation.
+            let connection = connection
+            _ = try await Task {
+                try await connection.pipeline([
+                    "ROLLBACK TO SAVEPOINT inner_step", "RELEASE SAVEPOINT inner_step",
+                ])
+            }.value
+            throw error
+        }
+    }
+}
+
+extension PostgresConnection {
+    /// Runs the body in a transaction: commits when it returns, rolls back when it throws.
+    ///
+    /// The rollback does not mind the caller's cancellation. See
+    /// ``PostgresPool/withTransaction(isolation:attempts:_:)`` for repetition.
+    /// - Throws: what the body throws; `PostgresError` with `.rolledBack` when the body swallowed a statement's
+    ///   failure, and with `.commitOutcomeUnknown` when the connection broke during COMMIT.
+    package nonisolated func withTransaction<Result: Sendable>(
+        isolation: PostgresTransaction.Isolation = .readCommitted,
+        _ body: (PostgresTransaction) async throws -> Result
+    ) async throws -> Result {
+        try await begin(isolation)
+        let result: Result
+        do {
+            result = try await body(PostgresTransaction(connection: self))
+        } catch {
+            await rollBack()
+            throw error
+        }
+        do {
+            try await commit()
+        } catch {
+            await rollBack()
+            throw error
+        }
+        return result
+    }
+
+    private func begin(_ isolation: PostgresTransaction.Isolation) throws {
+        guard let handle, handle.isUsable else { throw PostgresError.closed("begin a transaction") }
+        guard handle.isIdle, prefix == nil else {
+            throw PostgresError(
+                .protocolViolation, operation: "begin a transaction",
+                remedy: "The connection is in a transaction already; use withSavepoint inside it.")
+        }
+        prefix = "BEGIN ISOLATION LEVEL \(isolation.rawValue)"
+    }
+
+    private func commit() async throws {
+        if prefix != nil {
+            prefix = nil
+            return
+        }
+        do {
+            let tag = try await perform(["COMMIT"], operation: "commit").first?.commandTag
+            // In a failed transaction, COMMIT succeeds and rolls back.
+            if tag == "COMMIT" { return }
+        } catch let error as PostgresError where error.code == .connectionLost || error.code == .timedOut || !isUsable {
+            throw PostgresError(
+                .commitOutcomeUnknown, operation: "commit", remedy: "Look whether it happened before doing it again.",
+                sqlState: error.sqlState, isTransient: true, details: error.details)
+        }
+        throw PostgresError(
+            .rolledBack, operation: "commit", remedy: "Let the failure of a statement leave the transaction's body.")
+    }
+
+    /// Leaves no transaction open; closes the connection when that fails. Does nothing outside a transaction.
+    func rollBack() async {
+        prefix = nil
+        guard let handle, handle.isUsable, !handle.isIdle || copyNumber != nil else { return }
+        // A bare task, since a cancelled caller must not leave a transaction open; bounded by the statement timeout.
+        await Task {
+            do {
+                _ = try await self.perform(["ROLLBACK"], operation: "roll back")
+            } catch {
+                logger.debug("A rollback failed", metadata: [PostgresKeys.Log.error: "\(error)"])
+                self.close()
+            }
+        }.value
+    }
+}
