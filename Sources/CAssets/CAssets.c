@@ -1,0 +1,64 @@
+// The files of schemas/ and of the status site, embedded with C23's #embed: kept as files that their own editors and
+// tools can read, and shipped inside the one program. A new file needs its two lines here.
+#include "CAssets.h"
+
+#define EMBEDDED(name) {name##_path, name##_bytes, sizeof name##_bytes}
+
+static const char v001_path[] = "schemas/migrations/V001_create_jobs.sql";
+static const unsigned char v001_bytes[] = {
+#embed "../../schemas/migrations/V001_create_jobs.sql"
+};
+
+static const char web_layout_html_path[] = "Sources/StatusAPI/Web/layout.html";
+static const unsigned char web_layout_html_bytes[] = {
+#embed "../StatusAPI/Web/layout.html"
+};
+
+static const char web_jobs_html_path[] = "Sources/StatusAPI/Web/jobs.html";
+static const unsigned char web_jobs_html_bytes[] = {
+#embed "../StatusAPI/Web/jobs.html"
+};
+
+static const char web_job_html_path[] = "Sources/StatusAPI/Web/job.html";
+static const unsigned char web_job_html_bytes[] = {
+#embed "../StatusAPI/Web/job.html"
+};
+
+static const char web_error_html_path[] = "Sources/StatusAPI/Web/error.html";
+static const unsigned char web_error_html_bytes[] = {
+#embed "../StatusAPI/Web/error.html"
+};
+
+static const char web_status_css_path[] = "Sources/StatusAPI/Web/status.css";
+static const unsigned char web_status_css_bytes[] = {
+#embed "../StatusAPI/Web/status.css"
+};
+
+static const char web_status_js_path[] = "Sources/StatusAPI/Web/status.js";
+static const unsigned char web_status_js_bytes[] = {
+#embed "../StatusAPI/Web/status.js"
+};
+
+static const char web_icon_svg_path[] = "Sources/StatusAPI/Web/icon.svg";
+static const unsigned char web_icon_svg_bytes[] = {
+#embed "../StatusAPI/Web/icon.svg"
+};
+
+static const asset assets[] = {
+    EMBEDDED(v001),
+    EMBEDDED(web_layout_html),
+    EMBEDDED(web_jobs_html),
+    EMBEDDED(web_job_html),
+    EMBEDDED(web_error_html),
+    EMBEDDED(web_status_css),
+    EMBEDDED(web_status_js),
+    EMBEDDED(web_icon_svg),
+};
+
+const asset *assets_first(void) {
+    return assets;
+}
+
+size_t assets_count(void) {
+    return sizeof assets / sizeof assets[0];
+}

@@ -1,0 +1,66 @@
+package import Logging
+
+/// Does the work of one kind of step. The engine calls it with a lease and writes down what it returns.
+package protocol StepHandler: Sendable {
+    var kind: StepKind { get }
+
+    /// Runs one attempt.
+    ///
+    /// Cancellation of the task means stop now: the lease is lost or the process drains.
+    /// - Throws: `StepFailure`; any other error counts as transient, with the code `internal`.
+    func run(_ context: StepContext) async throws -> StepOutcome
+}
+
+/// What an attempt is given.
+package struct StepContext: Sendable {
+    package let lease: StepLease
+    package let job: JobDescription
+    /// How often this step failed before, 0 or more.
+    package let failures: Int
+    /// How often a lease ran out under it before, 0 or more.
+    package let rescues: Int
+    package let progress: any ProgressReporting
+    /// Carries `job.id`, `job.step`, `job.attempt` and `institution`.
+    package let logger: Logger
+
+    package init(
+        lease: StepLease, job: JobDescription, failures: Int, rescues: Int, progress: any ProgressReporting, logger: Logger
+    ) {
+        self.lease = lease
+        self.job = job
+        self.failures = failures
+        self.rescues = rescues
+        self.progress = progress
+        self.logger = logger
+    }
+}
+
+/// The job that a step belongs to.
+package struct JobDescription: Sendable, Hashable {
+    package let id: JobID
+    package let kind: JobKind
+    package let institution: String
+    /// JSON of the integration as it was when the job began; see `IntegrationSettings`.
+    package let settings: String
+
+    package init(id: JobID, kind: JobKind, institution: String, settings: String) {
+        self.id = id
+        self.kind = kind
+        self.institution = institution
+        self.settings = settings
+    }
+}
+
+/// Takes the progress of a running step; cheap, and may be called as often as one likes.
+package protocol ProgressReporting: Sendable {
+    /// - Parameters:
+    ///   - fraction: the part of the step that is done, 0 to 1; a smaller value than before is ignored.
+    ///   - counts: numbers by name that are known by now; they replace earlier ones of the same name.
+    func report(fraction: Double, counts: [String: Int64])
+}
+
+extension ProgressReporting {
+    package func report(fraction: Double) {
+        report(fraction: fraction, counts: [:])
+    }
+}

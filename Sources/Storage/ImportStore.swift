@@ -1,0 +1,92 @@
+package import FoundationEssentials
+package import Jobs
+package import Postgres
+
+/// The batches handed to Canvas. A batch's row is written before its request leaves, so that after a crash somebody knows
+/// what may have arrived there.
+package struct ImportStore: Sendable {
+    let database: any PostgresQuerying
+
+    package init(_ database: any PostgresQuerying) {
+        self.database = database
+    }
+
+    /// What is known of a batch.
+    package struct Batch: Sendable, Hashable {
+        /// Unique over all batches ever; part of the names of the files that Canvas is sent.
+        package let fileName: String
+        package let sha256: [UInt8]
+        /// When a request was last about to leave.
+        package let intendedAt: Date
+        /// How many requests may have left.
+        package let submissions: Int
+        /// Canvas's id of the import, once known.
+        package let canvasID: String?
+    }
+
+    /// The batch's row, if a request may ever have left for it.
+    package func batch(_ batch: Int, of step: StepID) async throws -> Batch? {
+        let rows = try await database.query(
+            """
+            SELECT file_name, sha256, intended_at, submissions::int, canvas_id FROM sis_import
+            WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND batch = \(Int16(batch))
+            """)
+        return try rows.first.map { row in
+            let (name, sha256, intendedAt, submissions, canvasID) = try row.decode((String.self, [UInt8].self, Date.self, Int.self, String?.self))
+            return Batch(
+                fileName: name, sha256: sha256, intendedAt: intendedAt, submissions: submissions, canvasID: canvasID)
+        }
+    }
+
+    /// Writes down that a request is about to leave.
+    ///
+    /// - Returns: false if the lease is lost; then nothing may be sent.
+    package func intend(_ batch: Int, lease: StepLease, fileName: String, sha256: [UInt8]) async throws -> Bool {
+        try await database.execute(
+            """
+            INSERT INTO sis_import (job_id, ordinal, batch, file_name, sha256, intended_at, submissions)
+            SELECT job_id, ordinal, \(Int16(batch)), \(fileName), \(Hexadecimal.bytea(sha256))::bytea, clock_timestamp(), 1
+            FROM step WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
+                AND fencing_token = \(lease.token) AND state = 'running'
+            ON CONFLICT (job_id, ordinal, batch) DO UPDATE SET intended_at = clock_timestamp(),
+                submissions = sis_import.submissions + 1
+            """) == 1
+    }
+
+    /// Takes an intent back: Canvas has surely not taken the request.
+    package func refused(_ batch: Int, lease: StepLease) async throws {
+        try await database.execute(
+            """
+            UPDATE sis_import SET submissions = submissions - 1
+            WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal) AND batch = \(Int16(batch))
+                AND canvas_id IS NULL AND submissions > 0
+            """)
+    }
+
+    /// Writes down the import that Canvas made of the batch, and when it is polled first.
+    ///
+    /// - Returns: false if the lease is lost.
+    package func submitted(
+        _ batch: Int, lease: StepLease, canvasID: String, adopted: Bool, workflowState: String, nextPollAt: Date
+    ) async throws -> Bool {
+        try await database.execute(
+            """
+            UPDATE sis_import SET canvas_id = \(canvasID), adopted = \(adopted), workflow_state = \(workflowState),
+                submitted_at = coalesce(submitted_at, clock_timestamp()), next_poll_at = \(nextPollAt)
+            FROM step
+            WHERE sis_import.job_id = \(lease.step.job.uuid) AND sis_import.ordinal = \(lease.step.ordinal)
+                AND sis_import.batch = \(Int16(batch)) AND step.job_id = sis_import.job_id
+                AND step.ordinal = sis_import.ordinal AND step.fencing_token = \(lease.token) AND step.state = 'running'
+            """) == 1
+    }
+
+    /// Those of these Canvas imports that belong to a batch of ours at the same Canvas.
+    package func known(_ canvasIDs: [String], address: String) async throws -> Set<String> {
+        let rows = try await database.query(
+            """
+            SELECT DISTINCT s.canvas_id FROM sis_import s JOIN job ON job.id = s.job_id
+            WHERE s.canvas_id = ANY (\(canvasIDs)::text[]) AND job.settings #>> '{canvas,address}' = \(address)
+            """)
+        return Set(try rows.map { try $0.decode("canvas_id", as: String.self) })
+    }
+}

@@ -1,0 +1,82 @@
+package import Jobs
+package import Postgres
+
+/// Institutions and their integrations: what `rosterline apply` writes.
+package struct IntegrationStore: Sendable {
+    private let database: any PostgresQuerying
+
+    package init(_ database: any PostgresQuerying) {
+        self.database = database
+    }
+
+    /// Creates an institution or renames it.
+    package func put(institution slug: String, name: String) async throws -> Int64 {
+        let rows = try await database.query(
+            """
+            INSERT INTO institution (slug, name) VALUES (\(slug), \(name))
+            ON CONFLICT (slug) DO UPDATE SET name = excluded.name RETURNING id
+            """)
+        return try Self.single(rows, "institution \(slug)")
+    }
+
+    /// Creates an integration or replaces its settings; jobs that already run keep the settings they began with.
+    package func put(
+        integration slug: String, name: String, institution: Int64, settings: IntegrationSettings
+    ) async throws -> Int64 {
+        let json = try settings.encoded()
+        let rows = try await database.query(
+            """
+            INSERT INTO integration (institution_id, slug, name, source, canvas, mapping)
+            SELECT \(institution), \(slug), \(name), j -> 'source', j -> 'canvas', j -> 'mapping'
+            FROM (SELECT \(json)::jsonb AS j) AS given
+            ON CONFLICT (institution_id, slug) DO UPDATE SET name = excluded.name, source = excluded.source,
+                canvas = excluded.canvas, mapping = excluded.mapping, updated_at = now()
+            RETURNING id
+            """)
+        return try Self.single(rows, "integration \(slug)")
+    }
+
+    /// The id of `institution/integration`.
+    ///
+    /// - Throws: `StorageError` with `.notFound`, naming those that exist.
+    package func id(institution: String, integration: String) async throws -> Int64 {
+        let rows = try await database.query(
+            """
+            SELECT g.id FROM integration g JOIN institution i ON i.id = g.institution_id
+            WHERE i.slug = \(institution) AND g.slug = \(integration)
+            """)
+        if let row = rows.first { return try row.decode("id", as: Int64.self) }
+        let known = try await all().map { "\($0.institution)/\($0.integration)" }
+        throw StorageError(
+            .notFound,
+            known.isEmpty
+                ? "There is no integration yet; describe one in a file and run 'rosterline apply FILE'."
+                : "There is no integration '\(institution)/\(integration)'. There are: \(known.joined(separator: ", ")).")
+    }
+
+    /// An integration as the doctor needs it.
+    package struct Entry: Sendable {
+        package let institution: String
+        package let integration: String
+        package let settings: String
+    }
+
+    /// All integrations in the order of their names; at most 1 000.
+    package func all() async throws -> [Entry] {
+        let rows = try await database.query(
+            """
+            SELECT i.slug, g.slug,
+                jsonb_build_object('source', g.source, 'canvas', g.canvas, 'mapping', g.mapping)::text
+            FROM integration g JOIN institution i ON i.id = g.institution_id ORDER BY 1, 2 LIMIT 1000
+            """)
+        return try rows.map { row in
+            let (institution, integration, settings) = try row.decode((String.self, String.self, String.self))
+            return Entry(institution: institution, integration: integration, settings: settings)
+        }
+    }
+
+    private static func single(_ rows: PostgresRows, _ what: String) throws -> Int64 {
+        guard let row = rows.first else { throw StorageError(.notFound, "Could not store \(what).") }
+        return try row.decode("id", as: Int64.self)
+    }
+}

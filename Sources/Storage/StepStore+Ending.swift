@@ -1,0 +1,138 @@
+package import FoundationEssentials
+package import Jobs
+import Postgres
+
+/// How an attempt, or a wait on Canvas, ended: what is to be written in one transaction.
+package struct StepEnding: Sendable {
+    package let lease: StepLease
+    /// The state it ends from: `running`, or `waiting` for the poller.
+    package let from: StepState
+    package let to: StepState
+    package let outcome: AttemptOutcome
+    package var result: StepResult
+    package var errorCode: String?
+    package var errorMessage: String?
+    /// Only for a step that goes back to its queue: when it may be taken again.
+    package var runAfter: Date?
+    /// 1 if this end costs a try.
+    package var costsTry = false
+
+    /// How the attempt's own row reads.
+    package enum AttemptOutcome: String, Sendable {
+        case completed, waiting, held, retry, failed, interrupted, cancelled
+    }
+
+    /// Nil where the event is not legal from that state.
+    package init?(
+        _ lease: StepLease, from: StepState = .running, event: StepEvent, outcome: AttemptOutcome,
+        result: StepResult = StepResult()
+    ) {
+        guard let to = from.after(event) else { return nil }
+        self.lease = lease
+        self.from = from
+        self.to = to
+        self.outcome = outcome
+        self.result = result
+    }
+}
+
+extension StepStore {
+    /// Ends steps: their state, their attempt, their artifacts, the next step and its doorbell, and the job's state, all
+    /// in one statement and so in one transaction.
+    ///
+    /// - Returns: the steps that were ended; whoever is missing had lost its lease, and nothing of it was written.
+    package func end(_ endings: [StepEnding]) async throws -> Set<StepID> {
+        guard !endings.isEmpty else { return [] }
+        let artifacts = endings.flatMap { ending in ending.result.artifacts.map { (ending.lease.step, $0) } }
+        let rows = try await database.query(
+            """
+            WITH wanted AS (
+                SELECT * FROM unnest(
+                    \(endings.map(\.lease.step.job.uuid))::uuid[], \(endings.map(\.lease.step.ordinal))::smallint[],
+                    \(endings.map(\.lease.token))::bigint[], \(endings.map(\.from.rawValue))::text[],
+                    \(endings.map(\.to.rawValue))::text[], \(endings.map(\.outcome.rawValue))::text[],
+                    \(endings.map { CountsJSON.encode($0.result.counts) })::text[], \(endings.map(\.result.reason))::text[],
+                    \(endings.map(\.errorCode))::text[], \(endings.map(\.errorMessage))::text[],
+                    \(endings.map(\.runAfter))::timestamptz[], \(endings.map { Int16($0.costsTry ? 1 : 0) })::smallint[]
+                ) AS w (job_id, ordinal, token, from_state, state, outcome, counts, reason, error_code, error_message,
+                    run_after, failures)
+            ), ended AS (
+                UPDATE step SET state = w.state, lease_owner = NULL, leased_until = NULL, reason = w.reason,
+                    percent = CASE WHEN w.state IN ('completed', 'completed_with_warnings') THEN 100
+                        ELSE greatest(step.percent, p.percent) END,
+                    counts = step.counts || coalesce(p.counts, '{}') || w.counts::jsonb,
+                    error_code = w.error_code, error_message = w.error_message, failures = step.failures + w.failures,
+                    run_after = coalesce(w.run_after, step.run_after),
+                    queued_at = CASE WHEN w.state = 'queued' THEN clock_timestamp() ELSE step.queued_at END,
+                    finished_at = CASE WHEN w.state IN ('queued', 'waiting', 'held') THEN NULL ELSE clock_timestamp() END
+                FROM wanted w LEFT JOIN step_progress p ON p.job_id = w.job_id AND p.ordinal = w.ordinal
+                WHERE step.job_id = w.job_id AND step.ordinal = w.ordinal AND step.fencing_token = w.token
+                    AND step.state = w.from_state
+                RETURNING step.job_id, step.ordinal, step.kind, step.state, step.run_after, w.token, w.outcome,
+                    w.error_code, w.error_message, w.from_state
+            ), progress_gone AS (
+                DELETE FROM step_progress p USING ended WHERE p.job_id = ended.job_id AND p.ordinal = ended.ordinal
+            ), tried AS (
+                UPDATE attempt SET ended_at = clock_timestamp(), outcome = ended.outcome, error_code = ended.error_code,
+                    error_message = ended.error_message
+                FROM ended
+                WHERE attempt.job_id = ended.job_id AND attempt.ordinal = ended.ordinal AND attempt.token = ended.token
+                    AND ended.from_state = 'running'
+            ), stored AS (
+                INSERT INTO artifact (job_id, ordinal, name, media_type, bytes, sha256)
+                SELECT a.* FROM unnest(
+                    \(artifacts.map(\.0.job.uuid))::uuid[], \(artifacts.map(\.0.ordinal))::smallint[],
+                    \(artifacts.map(\.1.name))::text[], \(artifacts.map(\.1.mediaType))::text[],
+                    \(artifacts.map(\.1.bytes))::bigint[], \(artifacts.map { Hexadecimal.bytea($0.1.sha256) })::bytea[]
+                ) AS a (job_id, ordinal, name, media_type, bytes, sha256)
+                JOIN ended ON ended.job_id = a.job_id AND ended.ordinal = a.ordinal
+                ON CONFLICT (job_id, ordinal, name) DO UPDATE SET media_type = excluded.media_type, bytes = excluded.bytes,
+                    sha256 = excluded.sha256, created_at = excluded.created_at
+            ), following AS (
+                UPDATE step SET state = 'queued', queued_at = clock_timestamp(), run_after = clock_timestamp()
+                FROM ended
+                WHERE ended.state IN ('completed', 'completed_with_warnings', 'skipped')
+                    AND step.job_id = ended.job_id AND step.ordinal = ended.ordinal + 1 AND step.state = 'pending'
+                RETURNING step.job_id, step.ordinal, step.kind
+            ), rung AS (
+                INSERT INTO outbox (job_id, ordinal, kind, due_at)
+                SELECT job_id, ordinal, kind, clock_timestamp() FROM following
+                UNION ALL SELECT job_id, ordinal, kind, run_after FROM ended WHERE state = 'queued'
+                RETURNING due_at
+            ), concluded AS (
+                UPDATE job SET updated_at = clock_timestamp(),
+                    state = CASE
+                        WHEN ended.state IN ('failed', 'cancelled', 'held') THEN ended.state
+                        WHEN ended.state IN ('queued', 'waiting') OR EXISTS (
+                            SELECT FROM following WHERE following.job_id = ended.job_id) THEN 'in_progress'
+                        WHEN ended.state = 'completed_with_warnings' OR EXISTS (
+                            SELECT FROM step s WHERE s.job_id = ended.job_id AND s.state = 'completed_with_warnings')
+                            THEN 'warning'
+                        ELSE 'completed' END,
+                    finished_at = CASE
+                        WHEN ended.state IN ('queued', 'waiting', 'held') OR EXISTS (
+                            SELECT FROM following WHERE following.job_id = ended.job_id) THEN NULL
+                        ELSE clock_timestamp() END
+                FROM ended WHERE job.id = ended.job_id
+            ), bell AS (
+                SELECT pg_notify('\(unescaped: OutboxStore.channel)', '') FROM (SELECT 1 FROM rung LIMIT 1) AS any_row
+            )
+            SELECT job_id, ordinal, (SELECT count(*) FROM bell) AS bells FROM ended
+            """)
+        return Set(
+            try rows.map { row in
+                let (job, ordinal, _) = try row.decode((UUID.self, Int16.self, Int64.self))
+                return StepID(job: JobID(job), ordinal: ordinal)
+            })
+    }
+
+    /// Writes where a step stands that waits on Canvas; a step that no longer waits is left alone.
+    package func reportWaiting(_ step: StepID, percent: Int, reason: String?, counts: [String: Int64]) async throws {
+        try await database.execute(
+            """
+            UPDATE step SET percent = greatest(percent, \(Int16(percent))::smallint), reason = \(reason),
+                counts = counts || \(CountsJSON.encode(counts))::jsonb
+            WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND state = 'waiting'
+            """)
+    }
+}

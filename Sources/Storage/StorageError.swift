@@ -1,0 +1,27 @@
+/// A row that this program cannot read, or a thing asked for that is not there.
+package struct StorageError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// A newer program wrote a word that this one does not know.
+        case unknownWord
+        /// No row under this name.
+        case notFound
+    }
+
+    package let code: Code
+    package let message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { "\(code.rawValue): \(message)" }
+
+    static func known<T>(_ value: T?, word: String, column: String) throws(StorageError) -> T {
+        guard let value else {
+            throw StorageError(
+                .unknownWord, "\(column) holds '\(word)', which this version does not know; upgrade this process.")
+        }
+        return value
+    }
+}
