@@ -1,0 +1,109 @@
+package import Jobs
+package import RabbitMQ
+
+/// Every exchange, queue and binding of the product, in one table.
+///
+/// | exchange | kind | routes |
+/// |---|---|---|
+/// | `<prefix>.steps` | direct | key `<kind>` to queue `<prefix>.steps.<kind>`, one for each step kind |
+/// | `<prefix>.dead` | fanout | everything to queue `<prefix>.dead` |
+///
+/// All are durable, all queues are quorum queues. The queue type is the only argument of a declaration, since
+/// arguments cannot change without deleting the queue: limits and dead-lettering are policies (``BrokerPolicy``). That
+/// is also the subset which RabbitMQ 3.10 to 4.3 understand alike.
+///
+/// There is no alternate exchange, on purpose: a message that one takes counts as routed, so it would be confirmed and
+/// not come back, and the outbox would hold for sent what no worker can hear. A message that comes back stays in the
+/// outbox.
+package struct BrokerTopology: Sendable, Hashable {
+    /// Begins every name; default `rosterline`.
+    package let prefix: String
+
+    /// - Parameter prefix: begins every name; letters, digits, dots and hyphens.
+    package init(prefix: String = "rosterline") {
+        self.prefix = prefix
+    }
+
+    /// Where steps are published, with their kind as the key.
+    package var stepExchange: String { "\(prefix).steps" }
+    /// Where the broker puts what was rejected or came back too often.
+    package var deadExchange: String { "\(prefix).dead" }
+    /// Holds it until somebody looks.
+    package var deadQueue: String { "\(prefix).dead" }
+
+    /// The queue of a step kind.
+    package func queue(for kind: StepKind) -> String {
+        "\(stepExchange).\(kind.rawValue)"
+    }
+
+    /// What `create` declares first.
+    package var exchanges: [RabbitMQExchange] {
+        [RabbitMQExchange(stepExchange, kind: .direct), RabbitMQExchange(deadExchange, kind: .fanout)]
+    }
+
+    /// One for each step kind, and the dead-letter queue.
+    package var queues: [RabbitMQQueue] {
+        StepKind.allCases.map { .quorum(queue(for: $0)) } + [.quorum(deadQueue)]
+    }
+
+    /// What `create` declares last.
+    package var bindings: [RabbitMQBinding] {
+        StepKind.allCases.map {
+            RabbitMQBinding(queue: queue(for: $0), exchange: stepExchange, routingKey: $0.rawValue)
+        } + [RabbitMQBinding(queue: deadQueue, exchange: deadExchange, routingKey: "")]
+    }
+
+    /// Creates what is missing; what is there as it should be stays as it is.
+    ///
+    /// Any number of processes may do so at once. Does not set policies, which AMQP cannot.
+    /// - Throws: `BrokerError` with `.topologyMismatch` when something of that name is otherwise, `.accessRefused`
+    ///   without the permission to configure, `.unavailable` without a broker.
+    package func create(_ configuration: RabbitMQConfiguration) async throws {
+        try await BrokerError.wrapping {
+            try await RabbitMQAdministration.with(configuration) { broker in
+                for exchange in exchanges { try await broker.declare(exchange) }
+                for queue in queues { try await broker.declare(queue) }
+                for binding in bindings { try await broker.bind(binding) }
+            }
+        }
+    }
+
+    /// Checks, without changing anything, that all exchanges and queues are there.
+    /// - Returns: the names of those that are missing.
+    /// - Throws: `BrokerError`.
+    package func missing(_ configuration: RabbitMQConfiguration) async throws -> [String] {
+        try await BrokerError.wrapping {
+            try await RabbitMQAdministration.with(configuration) { broker in
+                var missing: [String] = []
+                for exchange in exchanges where try await !exists({ try await broker.inspect(exchange: exchange.name) })
+                {
+                    missing.append("exchange \(exchange.name)")
+                }
+                for queue in queues where try await !exists({ try await broker.inspect(queue: queue.name) }) {
+                    missing.append("queue \(queue.name)")
+                }
+                return missing
+            }
+        }
+    }
+
+    /// Removes everything, messages included.
+    /// - Throws: `BrokerError`.
+    package func delete(_ configuration: RabbitMQConfiguration) async throws {
+        try await BrokerError.wrapping {
+            try await RabbitMQAdministration.with(configuration) { broker in
+                for queue in queues { try await broker.delete(queue: queue.name) }
+                for exchange in exchanges { try await broker.delete(exchange: exchange.name) }
+            }
+        }
+    }
+
+    private func exists(_ inspect: () async throws -> Void) async throws -> Bool {
+        do {
+            try await inspect()
+            return true
+        } catch let error as RabbitMQError where error.code == .notFound {
+            return false
+        }
+    }
+}

@@ -1,0 +1,90 @@
+package import Jobs
+package import Logging
+package import RabbitMQ
+import ServiceLifecycle
+
+/// A doorbell that rang.
+package struct StepDelivery: Sendable {
+    /// What it says.
+    package let message: StepMessage
+    /// Whether the broker has delivered it before.
+    package var isRedelivered: Bool { delivery.isRedelivered }
+    /// For settling it.
+    package let delivery: RabbitMQDelivery
+}
+
+/// Hears the doorbells of some step kinds, over one connection.
+///
+/// What is no step message, or one of a version or kind that this program does not know, is rejected into the
+/// dead-letter queue and logged, so nobody else has to deal with it.
+package final class StepConsumer: Service {
+    private let consumer: RabbitMQConsumer
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - kinds: one or more.
+    ///   - prefetch: unsettled messages of each kind that may be here; put it well above the size of a batch.
+    package init(
+        configuration: RabbitMQConfiguration, topology: BrokerTopology, kinds: [StepKind], prefetch: UInt16,
+        logger: Logger
+    ) {
+        self.logger = logger
+        consumer = RabbitMQConsumer(
+            configuration: configuration, queues: kinds.map(topology.queue(for:)), prefetch: prefetch, logger: logger)
+    }
+
+    /// What can be said of the connection and the queues now.
+    package var health: RabbitMQHealth { consumer.health }
+
+    /// Keeps the connection up; see `RabbitMQConsumer.run()`.
+    package func run() async throws {
+        try await consumer.run()
+    }
+
+    /// One to `max` doorbells: waits for the first, then takes what else has rung.
+    /// - Returns: empty while paused, and once `run` has ended: take nothing more.
+    /// - Throws: `CancellationError`, or `BrokerError` with `.closed`.
+    package func nextBatch(max: Int) async throws -> [StepDelivery] {
+        while true {
+            let deliveries = try await consumer.nextBatch(max: max)
+            if deliveries.isEmpty { return [] }
+            var batch: [StepDelivery] = []
+            batch.reserveCapacity(deliveries.count)
+            for delivery in deliveries {
+                do throws(MessageError) {
+                    batch.append(StepDelivery(message: try MessageCodec.decode(delivery.body), delivery: delivery))
+                } catch {
+                    logger.error(
+                        "A message was put aside to the dead letters",
+                        metadata: [
+                            BrokerKeys.Log.queue: "\(delivery.queue)", BrokerKeys.Log.error: "\(error)",
+                        ])
+                    try await BrokerError.wrapping { try await consumer.reject(delivery, requeue: false) }
+                }
+            }
+            if !batch.isEmpty { return batch }
+        }
+    }
+
+    /// Tells the broker that these were heard, with as few frames as possible; those of a lost connection are left out.
+    /// - Throws: `BrokerError` with `.closed` when `run` has ended.
+    package func acknowledge(_ deliveries: [StepDelivery]) async throws {
+        try await BrokerError.wrapping { try await consumer.acknowledge(deliveries.map(\.delivery)) }
+    }
+
+    /// Gives a doorbell back for another worker, or puts it aside to the dead letters.
+    /// - Throws: `BrokerError` with `.closed` when `run` has ended.
+    package func reject(_ delivery: StepDelivery, requeue: Bool) async throws {
+        try await BrokerError.wrapping { try await consumer.reject(delivery.delivery, requeue: requeue) }
+    }
+
+    /// Stops hearing and gives back what nobody has taken; what was handed out can still be settled.
+    package func pause() async {
+        await consumer.pause()
+    }
+
+    /// Hears again.
+    package func resume() async {
+        await consumer.resume()
+    }
+}

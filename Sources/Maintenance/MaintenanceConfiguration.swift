@@ -1,0 +1,21 @@
+/// How the tables are kept in order.
+package struct MaintenanceConfiguration: Sendable {
+    /// Time between two looks for expired leases; 0.1 s to 60 s, default 5 s.
+    package var interval: Duration
+    /// How often a lease may run out under a step before it is parked; default 3.
+    package var rescueLimit: Int
+    /// How long a step may wait in its queue, with no doorbell left in the outbox, before it is rung for again; default 5 min.
+    package var patience: Duration
+    /// How long finished jobs are kept; whole months (UTC) are dropped once their last day is older. Default 400 days.
+    package var retention: Duration
+
+    package init(
+        interval: Duration = .seconds(5), rescueLimit: Int = 3, patience: Duration = .seconds(300),
+        retention: Duration = .seconds(400 * 86_400)
+    ) {
+        self.interval = interval
+        self.rescueLimit = rescueLimit
+        self.patience = patience
+        self.retention = retention
+    }
+}

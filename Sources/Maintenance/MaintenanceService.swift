@@ -1,0 +1,74 @@
+import FoundationEssentials
+import Jobs
+package import Logging
+import Metrics
+package import Postgres
+import ServiceLifecycle
+import Storage
+
+/// Keeps the tables in order: takes steps back from workers that are gone, rings again for steps that nobody came for,
+/// makes the partitions of the months to come and drops those past retention.
+///
+/// Any number may run; every statement is safe beside itself.
+package struct MaintenanceService: Service {
+    private let database: PostgresPool
+    private let configuration: MaintenanceConfiguration
+    private let logger: Logger
+    private let rescues = Counter(label: "rosterline_steps_rescued_total")
+
+    package init(database: PostgresPool, configuration: MaintenanceConfiguration, logger: Logger) {
+        self.database = database
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var outage = Outage()
+            var partitionsDue = ContinuousClock.now
+            while !Task.isCancelled {
+                do {
+                    try await rescue()
+                    if ContinuousClock.now >= partitionsDue {
+                        try await keepPartitions()
+                        partitionsDue = .now + .seconds(3600)
+                    }
+                    _ = outage.ended(at: Date())
+                } catch is CancellationError {
+                    return
+                } catch {
+                    if outage.began(at: Date()) {
+                        logger.warning("Maintenance cannot reach its tables", metadata: [JobsKeys.Log.error: "\(error)"])
+                    }
+                }
+                try? await Task.sleep(for: configuration.interval)
+            }
+        }
+    }
+
+    private func rescue() async throws {
+        let store = StepStore(database)
+        for rescue in try await store.rescue(rescueLimit: configuration.rescueLimit) {
+            rescues.increment()
+            logger.warning(
+                rescue.isParked ? "A step was parked: every worker that took it stopped answering"
+                    : "A step was taken back from a worker that stopped answering",
+                metadata: [
+                    JobsKeys.Log.jobID: "\(rescue.step.job)", JobsKeys.Log.step: "\(rescue.step.ordinal)",
+                    "worker": "\(rescue.owner)", "rescues": "\(rescue.rescues)",
+                ])
+        }
+        let rung = try await store.ringAgain(unansweredFor: configuration.patience)
+        if rung > 0 {
+            logger.warning(
+                "Steps waited in their queues but no doorbell was left; rang again", metadata: [JobsKeys.Log.count: "\(rung)"])
+        }
+    }
+
+    private func keepPartitions() async throws {
+        let dropped = try await RetentionStore(database).keepPartitions(for: configuration.retention)
+        if dropped > 0 {
+            logger.info("Dropped tables of months past retention", metadata: [JobsKeys.Log.count: "\(dropped)"])
+        }
+    }
+}

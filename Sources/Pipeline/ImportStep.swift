@@ -1,0 +1,128 @@
+package import Artifacts
+package import Canvas
+import FoundationEssentials
+package import Jobs
+import Logging
+package import Storage
+
+/// Hands the converted files to Canvas as one SIS import, once.
+///
+/// Before a request leaves, the intent is written down. An attempt that finds an intent without an answer does not send:
+/// it looks for the import in Canvas's list first, and adopts it if it is there (`SubmissionPolicy`). When Canvas has the
+/// import, the poller takes over and this attempt ends.
+package struct ImportStep: StepHandler {
+    package let kind = StepKind.importBatch
+
+    private static let batch = 1
+
+    private let jobs: JobStore
+    private let imports: ImportStore
+    private let files: StoredFiles
+    private let client: @Sendable (IntegrationSettings.CanvasAccount) throws -> CanvasClient
+    private let configuration: PipelineConfiguration
+
+    /// - Parameter client: makes the client of an integration's account, its token read anew.
+    package init(
+        jobs: JobStore, imports: ImportStore, artifacts: any ArtifactStore,
+        client: @escaping @Sendable (IntegrationSettings.CanvasAccount) throws -> CanvasClient,
+        configuration: PipelineConfiguration
+    ) {
+        self.jobs = jobs
+        self.imports = imports
+        files = StoredFiles(store: artifacts)
+        self.client = client
+        self.configuration = configuration
+    }
+
+    package func run(_ context: StepContext) async throws -> StepOutcome {
+        let records = try await jobs.artifacts(of: context.job.id, step: .convert)
+        guard let archive = records.first(where: { $0.name == ConvertStep.archiveName }) else {
+            return .skipped(reason: "The conversion left nothing to send.")
+        }
+        let account = try IntegrationSettings(decoding: context.job.settings).canvas
+        let canvas = try client(account)
+        do {
+            let found = try await earlierImport(context, account: account, canvas: canvas)
+            let (id, state) = try await found.asyncOr { try await submit(archive, context: context, canvas: canvas) }
+            let held = try await imports.submitted(
+                Self.batch, lease: context.lease, canvasID: id, adopted: found != nil, workflowState: state,
+                nextPollAt: Date().addingTimeInterval(configuration.firstPoll / .seconds(1)))
+            guard held else { throw Self.leaseLost }
+            context.logger.info("Canvas has the import", metadata: ["canvas.import": "\(id)", "adopted": "\(found != nil)"])
+            return .waiting(StepResult(reason: "Canvas has it as SIS import \(id)."))
+        } catch let error as CanvasError {
+            throw CanvasFailure.failure(error)
+        }
+    }
+
+    /// The import of an attempt before this one, if there was one and Canvas has it.
+    private func earlierImport(
+        _ context: StepContext, account: IntegrationSettings.CanvasAccount, canvas: CanvasClient
+    ) async throws -> (id: String, state: String)? {
+        guard let batch = try await imports.batch(Self.batch, of: context.lease.step) else { return nil }
+        if let id = batch.canvasID { return (id, "created") }
+        guard batch.submissions > 0 else { return nil }
+        // Canvas's clock need not agree with ours; a minute too early only lists more.
+        let listed = try await newest(canvas.sisImports(createdSince: batch.intendedAt.addingTimeInterval(-60)))
+        let known = try await imports.known(listed.map(\.id), address: account.address)
+        let decision = SubmissionPolicy.decide(
+            name: BatchName(job: context.job.id, batch: Self.batch), intendedAt: batch.intendedAt,
+            candidates: listed.filter { !known.contains($0.id) }.map {
+                .init(id: $0.id, isEnded: $0.state.isTerminal, fileNames: $0.csvAttachments.map(\.name))
+            },
+            now: Date(), settle: configuration.settle / .seconds(1))
+        switch decision {
+        case .send: return nil
+        case .adopt(let id):
+            return (id, listed.first { $0.id == id }?.state.name ?? "created")
+        case .wait(let until):
+            throw StepFailure(
+                .postponed(until: until), code: "import.unsettled",
+                message: "An earlier request to Canvas got no answer; nothing is sent until it is known whether it arrived.")
+        case .ambiguous(let ids):
+            throw StepFailure(
+                .permanent, code: "import.ambiguous",
+                message: "Canvas lists imports that may or may not be ours: \(ids). Look at them in Canvas before running this again.")
+        }
+    }
+
+    /// What Canvas lists, up to a limit that a minute of imports never reaches.
+    private func newest(_ pages: CanvasPages<SISImport>) async throws -> [SISImport] {
+        var listed: [SISImport] = []
+        for try await one in pages {
+            listed.append(one)
+            if listed.count == 1000 { break }
+        }
+        return listed
+    }
+
+    private func submit(
+        _ archive: ArtifactRecord, context: StepContext, canvas: CanvasClient
+    ) async throws -> (id: String, state: String) {
+        let name = BatchName(job: context.job.id, batch: Self.batch)
+        return try await Scratch.with(in: configuration.scratch, lease: context.lease) { scratch in
+            try await files.fetch([archive], into: scratch.path)
+            guard try await imports.intend(Self.batch, lease: context.lease, fileName: name.archive, sha256: archive.sha256)
+            else { throw Self.leaseLost }
+            do {
+                let made = try await canvas.createSISImport(
+                    file: "\(scratch.path)/\(archive.name)", fileName: name.archive, contentType: .zip)
+                return (made.id, made.state.name)
+            } catch let error as CanvasError {
+                if !error.requestMayHaveArrived { try await imports.refused(Self.batch, lease: context.lease) }
+                throw error
+            }
+        }
+    }
+
+    private static let leaseLost = StepFailure(
+        .interrupted, code: "worker.lease", message: "Another worker has taken this step over.")
+}
+
+extension Optional {
+    /// The value, or what the closure gives.
+    fileprivate func asyncOr(_ other: () async throws -> Wrapped) async throws -> Wrapped {
+        if let self { return self }
+        return try await other()
+    }
+}

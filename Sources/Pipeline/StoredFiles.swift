@@ -1,0 +1,50 @@
+import Artifacts
+import FoundationEssentials
+import Jobs
+
+/// Moves files between an attempt's scratch folder and the artifact store.
+struct StoredFiles: Sendable {
+    let store: any ArtifactStore
+
+    /// Stores files of a folder under their own names.
+    func put(_ names: [String], from folder: String) async throws -> [ArtifactRecord] {
+        var records: [ArtifactRecord] = []
+        for name in names {
+            try Task.checkCancellation()
+            do {
+                let stored = try await store.put(fileAt: "\(folder)/\(name)")
+                records.append(
+                    ArtifactRecord(
+                        name: name, mediaType: Self.mediaType(of: name), bytes: stored.bytes, sha256: stored.sha256))
+            } catch {
+                throw Self.failure(error)
+            }
+        }
+        return records
+    }
+
+    /// Lays stored files into a folder under their names.
+    func fetch(_ records: [ArtifactRecord], into folder: String) async throws {
+        for record in records {
+            do {
+                try await store.materialize(record.sha256, at: "\(folder)/\(record.name)")
+            } catch {
+                throw Self.failure(error)
+            }
+        }
+    }
+
+    private static func failure(_ error: ArtifactError) -> StepFailure {
+        StepFailure(
+            error.isTransient ? .transient : .permanent, code: "artifact.\(error.code.rawValue)", message: error.message)
+    }
+
+    private static func mediaType(of name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "csv": "text/csv; charset=utf-8"
+        case "json": "application/json"
+        case "zip": "application/zip"
+        default: "application/octet-stream"
+        }
+    }
+}
