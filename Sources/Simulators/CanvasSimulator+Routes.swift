@@ -76,7 +76,9 @@ extension CanvasSimulator {
 
     @Sendable private func showPermissions(_ request: Request, context: SimulatorContext) async throws -> Response {
         let isImporter = CanvasGate.token(of: request).flatMap { settings.tokens[$0] } == .importer
-        let names = request.uri.queryParameters.getAll("permissions[]").map { String($0) }
+        // Hummingbird decodes values, not names.
+        let query = request.uri.queryParameters
+        let names = (query.getAll("permissions[]") + query.getAll("permissions%5B%5D")).map { String($0) }
         let sis = ["import_sis", "manage_sis", "read_sis"]
         return CanvasAnswers.json(
             .object((names.isEmpty ? sis : names).map { ($0, .bool(isImporter && sis.contains($0))) }))

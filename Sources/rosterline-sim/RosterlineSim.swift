@@ -6,5 +6,5 @@ struct RosterlineSim: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rosterline-sim",
         abstract: "A simulated Canvas, a roster server, and a school district that never was.",
-        subcommands: [CanvasCommand.self, OneRosterCommand.self, DistrictCommand.self])
+        subcommands: [DemoCommand.self, CanvasCommand.self, OneRosterCommand.self, DistrictCommand.self])
 }

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import Jobs
+import Storage
+
+/// Looks at jobs.
+struct JobsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jobs", abstract: "Looks at jobs.", subcommands: [List.self, Show.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists jobs, the newest first.")
+
+        @Option(help: "How many; 1 to 200.")
+        var limit: Int = 20
+
+        @Option(help: "Go on below this job id.")
+        var before: String?
+
+        func run() async throws {
+            guard (1...StatusQueries.largestPage).contains(limit) else {
+                throw ValidationError("--limit is 1 to \(StatusQueries.largestPage).")
+            }
+            let cursor = try before.map { text in
+                guard let id = JobID(text) else { throw ValidationError("'\(text)' is no job id.") }
+                return id
+            }
+            let cluster = try await Cluster(role: "jobs")
+            try await cluster.withPool("jobs") { pool in
+                let page = try await StatusQueries(pool).jobs(before: cursor, limit: limit)
+                if page.rows.isEmpty { print("No jobs.") }
+                for job in page.rows {
+                    print("\(job.id)  \(job.createdAt.formatted(.iso8601))  \(job.state.title)  \(job.institution.slug)/\(job.integration.slug)")
+                }
+                if page.hasMore, let last = page.rows.last { print("More: rosterline jobs list --before \(last.id)") }
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows one job: its steps, attempts and files.")
+
+        @Argument(help: "The job's id.")
+        var id: String
+
+        func run() async throws {
+            guard let job = JobID(id) else { throw ValidationError("'\(id)' is no job id.") }
+            let cluster = try await Cluster(role: "jobs")
+            try await cluster.withPool("jobs") { pool in
+                guard let details = try await StatusQueries(pool).details(of: job) else {
+                    throw StorageError(.notFound, "There is no job \(job).")
+                }
+                for step in details.steps {
+                    print("\(step.ordinal). \(step.title): \(step.state.rawValue), \(step.percent) %")
+                }
+                JobWatcher(queries: StatusQueries(pool)).summarize(details)
+            }
+        }
+    }
+}

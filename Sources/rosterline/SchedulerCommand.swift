@@ -1,0 +1,40 @@
+import ArgumentParser
+import Broker
+import Maintenance
+import OutboxRelay
+import Postgres
+import Scheduler
+import Storage
+
+/// Fires schedules, rings doorbells, keeps the tables: the small jobs that any number of processes may share.
+struct SchedulerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scheduler",
+        abstract: "Starts the jobs of schedules that are due, sends them to the broker, rescues what workers left behind.")
+
+    func run() async throws {
+        let cluster = try await Cluster(role: "scheduler")
+        let settings = cluster.settings
+        let postgres = try cluster.postgres("scheduler")
+        let pool = PostgresPool(configuration: postgres, logger: cluster.logger)
+        let bells = PostgresListener(configuration: postgres, channels: [OutboxStore.channel], logger: cluster.logger)
+        let publisher = StepPublisher(
+            configuration: try cluster.rabbitMQ("publisher"), topology: try cluster.topology(), logger: cluster.logger)
+        let relay = OutboxRelayService(
+            database: pool, bells: bells.notifications.map { _ in () }, publisher: publisher,
+            configuration: OutboxRelayConfiguration(interval: try settings.duration("relay.intervalSeconds")),
+            logger: cluster.logger)
+        let scheduler = SchedulerService(
+            database: pool,
+            configuration: SchedulerConfiguration(interval: try settings.duration("scheduler.intervalSeconds")),
+            logger: cluster.logger)
+        let maintenance = MaintenanceService(
+            database: pool,
+            configuration: MaintenanceConfiguration(
+                interval: try settings.duration("maintenance.intervalSeconds"),
+                patience: try settings.duration("maintenance.patienceSeconds"),
+                retention: .seconds(try settings.whole("maintenance.retentionDays") * 86_400)),
+            logger: cluster.logger)
+        try await cluster.run([pool, publisher, bells, relay, maintenance, scheduler])
+    }
+}

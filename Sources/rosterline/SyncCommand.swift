@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+import Jobs
+import Storage
+
+/// Starts a sync now.
+struct SyncCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync", abstract: "Starts a roster sync of an integration now.")
+
+    @Argument(help: "The integration, as institution/integration.")
+    var integration: String
+
+    @Flag(help: "Show progress until the job has ended; exit 1 if it failed, was held or cancelled.")
+    var wait = false
+
+    @Option(help: "With --wait: give up waiting after so many seconds (the job goes on); exit 2.")
+    var timeout: Int = 86_400
+
+    func run() async throws {
+        let parts = integration.split(separator: "/")
+        guard parts.count == 2 else {
+            throw ValidationError("'\(integration)' must have the form institution/integration.")
+        }
+        let cluster = try await Cluster(role: "sync")
+        try await cluster.withPool("sync") { pool in
+            let id = try await IntegrationStore(pool).id(institution: String(parts[0]), integration: String(parts[1]))
+            let job = try await JobStore(pool).begin(.rosterSync, integration: id, postedBy: Self.person)
+            print("Job \(job)")
+            guard wait else { return }
+            let watcher = JobWatcher(queries: StatusQueries(pool))
+            guard let state = try await watcher.watch(job, for: .seconds(timeout)) else {
+                print("The job has not ended yet; look again with 'rosterline jobs show \(job)'.")
+                throw ExitCode(2)
+            }
+            guard state == .completed || state == .warning else { throw ExitCode(1) }
+        }
+    }
+
+    private static var person: String {
+        ProcessInfo.processInfo.environment["USER"].map { "\($0) (command line)" } ?? "command line"
+    }
+}

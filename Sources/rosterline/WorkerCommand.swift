@@ -1,0 +1,69 @@
+import ArgumentParser
+import Broker
+import Curl
+import Jobs
+import NIOPosix
+import Pipeline
+import Postgres
+import Storage
+import Worker
+
+/// Runs steps; start as many as the nights need.
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Takes steps from the broker and runs them. Start as many as the nights need.")
+
+    func run() async throws {
+        let cluster = try await Cluster(role: "worker")
+        let settings = cluster.settings
+        let pool = PostgresPool(configuration: try cluster.postgres("worker"), logger: cluster.logger)
+        let kinds = try Self.kinds(settings.required("worker.kinds"))
+        let consumer = StepConsumer(
+            configuration: try cluster.rabbitMQ("consumer"), topology: try cluster.topology(), kinds: kinds,
+            prefetch: UInt16(try settings.whole("worker.prefetch")), logger: cluster.logger)
+        let slots = try settings.whole("worker.slots")
+        let threads = NIOThreadPool(numberOfThreads: slots)
+        threads.start()
+        let http = try cluster.http()
+        let drain = try settings.duration("worker.drainSeconds")
+        let worker = WorkerService(
+            database: pool, consumer: consumer,
+            handlers: try handlers(cluster, pool: pool, http: http, work: HeavyWork(threads: threads)).filter { kinds.contains($0.kind) },
+            configuration: WorkerConfiguration(
+                name: Cluster.processName, slots: slots, lease: try settings.duration("worker.leaseSeconds"), drain: drain,
+                retries: RetryPolicy(
+                    attemptLimit: try settings.whole("worker.attempts"),
+                    firstDelay: try settings.duration("worker.retrySeconds"))),
+            logger: cluster.logger)
+        try await cluster.run([pool, consumer, worker], patience: drain + .seconds(10))
+        http.shutdown()
+        try await threads.shutdownGracefully()
+    }
+
+    private func handlers(_ cluster: Cluster, pool: PostgresPool, http: CurlClient, work: HeavyWork) throws -> [any StepHandler] {
+        let settings = cluster.settings
+        let artifacts = try cluster.artifacts()
+        let jobs = JobStore(pool)
+        let configuration = PipelineConfiguration(
+            scratch: try settings.required("scratch.folder"), rosterLimit: Int64(try settings.whole("roster.limitBytes")),
+            settle: try settings.duration("import.settleSeconds"), firstPoll: try settings.duration("polling.intervalSeconds"))
+        return [
+            ExtractStep(http: http, artifacts: artifacts, work: work, configuration: configuration),
+            ConvertStep(jobs: jobs, artifacts: artifacts, work: work, configuration: configuration),
+            ImportStep(
+                jobs: jobs, imports: ImportStore(pool), artifacts: artifacts, client: cluster.canvasClients(http),
+                configuration: configuration),
+        ]
+    }
+
+    private static func kinds(_ text: String) throws -> [StepKind] {
+        try text.split(separator: ",").map { word in
+            let name = word.filter { !$0.isWhitespace }
+            guard let kind = StepKind(rawValue: name) else {
+                throw ConfigurationError(
+                    description: "ROSTERLINE_WORKER_KINDS has '\(name)'. Known: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+            }
+            return kind
+        }
+    }
+}
