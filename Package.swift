@@ -160,7 +160,7 @@ let package = Package(
             logging, metrics, locks, lifecycle,
         ]),
         tests("RosterlineTests", ["rosterline", configuration]),
-        tests("EndToEndTests", ["Simulators", "Postgres", "Curl", "TestSupport", hummingbird, httpTypes, logging]),
+        tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),
     ],
     cLanguageStandard: .gnu2x

@@ -57,7 +57,7 @@ package final class RabbitMQPublisher: Service {
     /// - Returns: one outcome for each message, in the same order.
     /// - Throws: when nothing was sent: `RabbitMQError` with `.invalidMessage`, with `.notConnected` after
     ///   `connectionTimeout`, with `.blocked` while an alarm lasts longer than `blockedTimeout`, with `.closed` when
-    ///   `run` is not running; or `CancellationError`.
+    ///   `run` has ended; or `CancellationError`.
     package func publish(_ messages: [RabbitMQMessage]) async throws -> [PublishOutcome] {
         guard !messages.isEmpty else { return [] }
         for message in messages { try message.validate() }
