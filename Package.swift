@@ -138,9 +138,12 @@ let package = Package(
 
         // Tests: one target for each module; `TestSupport` brings the real servers.
         .target(name: "TestSupport", dependencies: ["LocalServers", locks, logging], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "EngineTestSupport", dependencies: ["Jobs", "Storage", "Postgres", "TestSupport", logging],
+            path: "Tests/EngineTestSupport", swiftSettings: strict),
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
-        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "TestSupport", logging], settings: overC),
+        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "TestSupport", logging, lifecycle], settings: overC),
         tests("CurlTests", ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks]),
         tests("CSVTests", ["CSV"]),
         tests("ArchivesTests", ["Archives", "TestSupport"]),
@@ -148,12 +151,28 @@ let package = Package(
         tests("CanvasTests", ["Canvas", "Curl", "Secrets", "Simulators", "TestSupport", hummingbird, httpTypes, logging, niocore, locks], exclude: ["Fixtures"]),
         tests("JobsTests", ["Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
-        tests("StorageTests", ["Storage", "Jobs", "Postgres", "TestSupport", logging]),
+        tests("StorageTests", ["Storage", "Jobs", "Postgres", "EngineTestSupport", "TestSupport", logging]),
         tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
-        tests("SchedulerTests", ["Scheduler", "Jobs", "Storage", "TestSupport"]),
-        tests("WorkerTests", ["Worker", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ", "TestSupport", logging]),
-        tests("PipelineTests", ["Pipeline", "Jobs", "TestSupport"]),
+        tests("SchedulerTests", [
+            "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
+        ]),
+        tests("OutboxRelayTests", [
+            "OutboxRelay", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging,
+        ]),
+        tests("WorkerTests", [
+            "Worker", "OutboxRelay", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ", "LocalServers",
+            "EngineTestSupport", "TestSupport", logging, locks, lifecycle,
+        ]),
+        tests("MaintenanceTests", ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+        tests("ImportPollingTests", [
+            "ImportPolling", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres", "EngineTestSupport",
+            "TestSupport", logging, locks,
+        ]),
+        tests("PipelineTests", [
+            "Pipeline", "Archives", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres",
+            "EngineTestSupport", "TestSupport", logging, locks,
+        ]),
         tests("SimulatorsTests", ["Simulators", "Archives", "Curl", "LocalServers", httpTypes, logging]),
         tests("StatusAPITests", [
             "StatusAPI", "Storage", "Jobs", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers", "TestSupport", hummingbird, httpTypes,

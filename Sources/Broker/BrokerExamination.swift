@@ -21,7 +21,8 @@ package enum BrokerExamination {
             Finding(
                 subject: "RabbitMQ", isWell: missing.isEmpty,
                 words: missing.isEmpty
-                    ? "every exchange and queue is there and may be read" : "missing: \(missing.joined(separator: ", "))",
+                    ? "every exchange and queue is there and may be read"
+                    : "missing: \(missing.joined(separator: ", "))",
                 remedy: "Run 'rosterline migrate'.")
         ]
     }

@@ -4,7 +4,6 @@ package enum BrokerKeys {
     package enum Log {
         package static let queue = "rabbitmq.queue"
         package static let error = "error"
-        package static let jobID = "job.id"
     }
 
     /// Header names.

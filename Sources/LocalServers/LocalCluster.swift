@@ -44,7 +44,10 @@ package actor LocalCluster {
         async let rabbitMQ = LocalRabbitMQ.start(in: serverFolder.map { $0 + "/rabbitmq" })
         let cluster = LocalCluster(
             postgres: try await postgres, rabbitMQ: try await rabbitMQ, folder: folder, program: program, settings: settings)
-        _ = try await cluster.run(["migrate"])
+        try await cluster.run(["migrate"])
+        let definitions = folder + "/definitions.json"
+        try await cluster.run(["definitions"]).write(toFile: definitions, atomically: true, encoding: .utf8)
+        _ = try await cluster.rabbitMQ.ctl(["import_definitions", definitions])
         return cluster
     }
 

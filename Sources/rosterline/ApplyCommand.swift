@@ -32,7 +32,8 @@ struct ApplyCommand: AsyncParsableCommand {
                         for schedule in integration.schedules ?? [] {
                             try await schedules.put(
                                 schedule.slug, integration: owner, kind: .rosterSync, cron: schedule.cron,
-                                timeZone: schedule.timeZone, paused: schedule.paused ?? false, nextAt: try schedule.next())
+                                timeZone: schedule.timeZone, paused: schedule.paused ?? false,
+                                nextAt: try schedule.next())
                         }
                     }
                 }
@@ -83,7 +84,9 @@ struct Description: Decodable {
         func next(after moment: Date = Date()) throws -> Date? {
             guard let zone = TimeZone(identifier: timeZone) else {
                 throw ConfigurationError(
-                    description: "The schedule '\(slug)' names the time zone '\(timeZone)', which is none. Give an IANA name such as Europe/Berlin.")
+                    description:
+                        "The schedule '\(slug)' names the time zone '\(timeZone)', which is none. Give an IANA name such as Europe/Berlin."
+                )
             }
             do {
                 return ScheduleCalculator(expression: try CronExpression(cron), zone: zone).next(after: moment)?.instant
@@ -110,7 +113,8 @@ struct Description: Decodable {
         for integration in institutions.flatMap(\.integrations) {
             for schedule in integration.schedules ?? [] { _ = try schedule.next() }
             do {
-                _ = try JSONDecoder().decode(ConversionRules.self, from: JSONEncoder().encode(integration.mapping ?? [:]))
+                _ = try JSONDecoder().decode(
+                    ConversionRules.self, from: JSONEncoder().encode(integration.mapping ?? [:]))
             } catch let error as DecodingError {
                 throw ConfigurationError(description: "The mapping of '\(integration.slug)': \(Self.words(error))")
             }

@@ -62,7 +62,8 @@ struct Cluster: Sendable {
             guard var configuration = CanvasConfiguration(baseURL: account.address) else {
                 throw StepFailure(
                     .permanent, code: "canvas.address",
-                    message: "'\(account.address)' is no address of a Canvas. Give it as https://school.instructure.com.")
+                    message:
+                        "'\(account.address)' is no address of a Canvas. Give it as https://school.instructure.com.")
             }
             configuration.accountID = account.account
             let reference: SecretReference
@@ -103,7 +104,8 @@ struct Cluster: Sendable {
     }
 
     /// Host, process and a random part: what a lease and a connection are told apart by.
-    static let processName = "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)-"
+    static let processName =
+        "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)-"
         + String(UInt32.random(in: .min ... .max), radix: 36)
 
     /// The group tells of every service's every stage; only what went wrong is of use here.

@@ -26,7 +26,8 @@ struct ConfigurationError: Error, CustomStringConvertible, Equatable {
 
     /// Edits between two texts, case apart.
     private static func distance(_ first: String, _ second: String) -> Int {
-        let first = Array(first.lowercased()), second = Array(second.lowercased())
+        let first = Array(first.lowercased())
+        let second = Array(second.lowercased())
         var row = Array(0...second.count)
         for (i, a) in first.enumerated() {
             var diagonal = row[0]

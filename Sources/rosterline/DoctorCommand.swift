@@ -12,7 +12,9 @@ import Storage
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Checks configuration, Postgres, RabbitMQ, the artifact store and each integration's Canvas; exit 1 if something is wrong.")
+        abstract:
+            "Checks configuration, Postgres, RabbitMQ, the artifact store and each integration's Canvas; exit 1 if something is wrong."
+    )
 
     func run() async throws {
         let cluster: Cluster

@@ -17,7 +17,9 @@ struct Examination {
         let remedy = "Check ROSTERLINE_POSTGRES_URL, and that the server runs and lets this machine in."
         return await examine("Postgres", remedy: remedy) {
             try await cluster.withPool("doctor") { pool in
-                let rows = try await pool.query("SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name")
+                let rows = try await pool.query(
+                    "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name"
+                )
                 let version = try rows.first?.decode("version", as: Int.self) ?? 0
                 let name = try rows.first?.decode("name", as: String.self) ?? "?"
                 var findings = [
@@ -29,7 +31,8 @@ struct Examination {
                 findings.append(
                     pending.isEmpty
                         ? .well("schema", "version \(StorageMigrations.version)")
-                        : .wrong("schema", "\(pending.count) migrations are missing", remedy: "Run 'rosterline migrate'."))
+                        : .wrong(
+                            "schema", "\(pending.count) migrations are missing", remedy: "Run 'rosterline migrate'."))
                 return findings
             }
         }
@@ -61,10 +64,15 @@ struct Examination {
         } catch {
             return []
         }
-        guard !entries.isEmpty else { return [.well("integrations", "none yet; describe one and run 'rosterline apply FILE'")] }
+        guard !entries.isEmpty else {
+            return [.well("integrations", "none yet; describe one and run 'rosterline apply FILE'")]
+        }
         var findings: [Finding] = []
         for entry in entries {
-            findings += await examine("Canvas of \(entry.institution)/\(entry.integration)", remedy: "Mend it and run 'rosterline apply' again.") {
+            findings += await examine(
+                "Canvas of \(entry.institution)/\(entry.integration)",
+                remedy: "Mend it and run 'rosterline apply' again."
+            ) {
                 try await canvas(of: entry)
             }
         }
@@ -78,7 +86,11 @@ struct Examination {
         let client = try cluster.canvasClients(http)(IntegrationSettings(decoding: entry.settings).canvas)
         let account = try await client.account()
         guard account.isRoot else {
-            return [.wrong(subject, "account \(account.id) is no root account", remedy: "SIS imports go to a root account; set 'account: self'.")]
+            return [
+                .wrong(
+                    subject, "account \(account.id) is no root account",
+                    remedy: "SIS imports go to a root account; set 'account: self'.")
+            ]
         }
         // Reading the list takes the same permission as an import.
         _ = try await client.importingSISImports()

@@ -67,7 +67,9 @@ struct JobWatcher {
 
     /// Rows in the roster, rows sent and rows that Canvas took, by type.
     private static func table(_ details: JobDetailsView) -> [String] {
-        func counts(_ kind: StepKind) -> [String: Int64] { details.steps.first { $0.kind == kind.rawValue }?.counts ?? [:] }
+        func counts(_ kind: StepKind) -> [String: Int64] {
+            details.steps.first { $0.kind == kind.rawValue }?.counts ?? [:]
+        }
         func cell(_ text: String) -> String {
             String(repeating: " ", count: max(0, 12 - text.count)) + text
         }
@@ -76,7 +78,9 @@ struct JobWatcher {
             ("accounts", "orgs"), ("terms", "academicSessions"), ("courses", "classes"), ("sections", "classes"),
             ("users", "users"), ("enrollments", "enrollments"), ("user_observers", "relationships"),
         ]
-        let extract = counts(.extract), convert = counts(.convert), canvas = counts(.importBatch)
+        let extract = counts(.extract)
+        let convert = counts(.convert)
+        let canvas = counts(.importBatch)
         var rows = [
             "Canvas type     " + cell("in roster") + cell("sent") + cell("taken")
         ]

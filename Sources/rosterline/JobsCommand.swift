@@ -6,7 +6,8 @@ import Storage
 /// Looks at jobs.
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jobs", abstract: "Looks at jobs.", subcommands: [List.self, Show.self], defaultSubcommand: List.self)
+        commandName: "jobs", abstract: "Looks at jobs.", subcommands: [List.self, Show.self],
+        defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists jobs, the newest first.")
@@ -30,7 +31,9 @@ struct JobsCommand: AsyncParsableCommand {
                 let page = try await StatusQueries(pool).jobs(before: cursor, limit: limit)
                 if page.rows.isEmpty { print("No jobs.") }
                 for job in page.rows {
-                    print("\(job.id)  \(job.createdAt.formatted(.iso8601))  \(job.state.title)  \(job.institution.slug)/\(job.integration.slug)")
+                    print(
+                        "\(job.id)  \(job.createdAt.formatted(.iso8601))  \(job.state.title)  \(job.institution.slug)/\(job.integration.slug)"
+                    )
                 }
                 if page.hasMore, let last = page.rows.last { print("More: rosterline jobs list --before \(last.id)") }
             }

@@ -8,7 +8,8 @@ import Storage
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",
-        abstract: "Applies the database migrations and creates the broker's exchanges and queues; safe to run at any time.")
+        abstract:
+            "Applies the database migrations and creates the broker's exchanges and queues; safe to run at any time.")
 
     @Flag(help: "Only say whether there is something to do; exit 1 if so.")
     var check = false

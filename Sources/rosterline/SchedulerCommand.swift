@@ -10,7 +10,8 @@ import Storage
 struct SchedulerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scheduler",
-        abstract: "Starts the jobs of schedules that are due, sends them to the broker, rescues what workers left behind.")
+        abstract:
+            "Starts the jobs of schedules that are due, sends them to the broker, rescues what workers left behind.")
 
     func run() async throws {
         let cluster = try await Cluster(role: "scheduler")

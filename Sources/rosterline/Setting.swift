@@ -53,28 +53,61 @@ struct Setting: Sendable {
 extension Setting {
     /// Every key there is, in the order of the help.
     static let all: [Setting] = [
-        Setting("log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]), default: "info", "Least level that is logged."),
-        Setting("log.format", .choice(["json", "text"]), default: "json", "One JSON object for each line, or text for a terminal."),
-        Setting("postgres.url", .secret, "Where the truth is: postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=/ca.pem."),
+        Setting(
+            "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]), default: "info",
+            "Least level that is logged."),
+        Setting(
+            "log.format", .choice(["json", "text"]), default: "json",
+            "One JSON object for each line, or text for a terminal."),
+        Setting(
+            "postgres.url", .secret,
+            "Where the truth is: postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=/ca.pem."),
         Setting("postgres.poolSize", .whole(2...200), default: "10", "Connections that one process opens at most."),
-        Setting("rabbitmq.url", .secret, "The broker: amqps://user:password@host:5671/vhost; further hosts after commas."),
+        Setting(
+            "rabbitmq.url", .secret, "The broker: amqps://user:password@host:5671/vhost; further hosts after commas."),
         Setting("rabbitmq.prefix", .text, default: "rosterline", "Begins the names of queues and exchanges."),
-        Setting("artifacts.folder", .text, default: "/var/lib/rosterline/artifacts", "Where files of steps are kept; the same for all processes."),
-        Setting("scratch.folder", .text, default: "/tmp/rosterline", "Files that live as long as an attempt; on a disk of the machine's own."),
+        Setting(
+            "artifacts.folder", .text, default: "/var/lib/rosterline/artifacts",
+            "Where files of steps are kept; the same for all processes."),
+        Setting(
+            "scratch.folder", .text, default: "/tmp/rosterline",
+            "Files that live as long as an attempt; on a disk of the machine's own."),
         Setting("worker.slots", .whole(1...1000), default: "4", "Steps that one worker runs at once."),
-        Setting("worker.kinds", .text, default: "extract,convert,import", "Kinds of step that the worker takes, with commas."),
-        Setting("worker.prefetch", .whole(1...2000), default: "64", "Doorbells of each kind that may wait in the process."),
-        Setting("worker.leaseSeconds", .seconds(0.5...600), default: "30", "How long a step is a worker's without being renewed."),
-        Setting("worker.drainSeconds", .seconds(0...3600), default: "25", "How long running steps may go on after SIGTERM."),
+        Setting(
+            "worker.kinds", .text, default: "extract,convert,import",
+            "Kinds of step that the worker takes, with commas."),
+        Setting(
+            "worker.prefetch", .whole(1...2000), default: "64", "Doorbells of each kind that may wait in the process."),
+        Setting(
+            "worker.leaseSeconds", .seconds(0.5...600), default: "30",
+            "How long a step is a worker's without being renewed."),
+        Setting(
+            "worker.drainSeconds", .seconds(0...3600), default: "25", "How long running steps may go on after SIGTERM."),
         Setting("worker.attempts", .whole(1...100), default: "8", "How often a step may fail before it stays failed."),
-        Setting("worker.retrySeconds", .seconds(0.01...600), default: "15", "Bound of the first delay after a failure; it doubles."),
-        Setting("scheduler.intervalSeconds", .seconds(0.05...60), default: "1", "Time between two looks for schedules that are due."),
-        Setting("relay.intervalSeconds", .seconds(0.01...60), default: "0.5", "Time between two looks into the outbox when nobody calls."),
-        Setting("maintenance.intervalSeconds", .seconds(0.05...60), default: "5", "Time between two looks for expired leases."),
-        Setting("maintenance.patienceSeconds", .seconds(1...86_400), default: "300", "How long a queued step may wait before it is rung for again."),
-        Setting("maintenance.retentionDays", .whole(31...36_500), default: "400", "How long finished jobs are kept; whole months go."),
-        Setting("polling.intervalSeconds", .seconds(0.05...3600), default: "300", "Time between two questions to Canvas about one import."),
-        Setting("import.settleSeconds", .seconds(0...600), default: "75", "How long a request to Canvas may still arrive after its answer was lost."),
+        Setting(
+            "worker.retrySeconds", .seconds(0.01...600), default: "15",
+            "Bound of the first delay after a failure; it doubles."),
+        Setting(
+            "scheduler.intervalSeconds", .seconds(0.05...60), default: "1",
+            "Time between two looks for schedules that are due."),
+        Setting(
+            "relay.intervalSeconds", .seconds(0.01...60), default: "0.5",
+            "Time between two looks into the outbox when nobody calls."),
+        Setting(
+            "maintenance.intervalSeconds", .seconds(0.05...60), default: "5",
+            "Time between two looks for expired leases."),
+        Setting(
+            "maintenance.patienceSeconds", .seconds(1...86_400), default: "300",
+            "How long a queued step may wait before it is rung for again."),
+        Setting(
+            "maintenance.retentionDays", .whole(31...36_500), default: "400",
+            "How long finished jobs are kept; whole months go."),
+        Setting(
+            "polling.intervalSeconds", .seconds(0.05...3600), default: "300",
+            "Time between two questions to Canvas about one import."),
+        Setting(
+            "import.settleSeconds", .seconds(0...600), default: "75",
+            "How long a request to Canvas may still arrive after its answer was lost."),
         Setting("roster.limitBytes", .whole(1 << 20...1 << 40), default: "50000000000", "Largest roster, unpacked."),
         Setting("status.host", .text, default: "127.0.0.1", "Address that the status service listens on."),
         Setting("status.port", .whole(0...65_535), default: "8080", "Its port; 0 takes a free one."),

@@ -29,7 +29,9 @@ struct Settings: Sendable {
         for setting in Setting.all {
             guard let value = try Self.read(setting, from: reader) ?? setting.fallback else { continue }
             guard setting.form.accepts(value) else {
-                let name = environment[setting.environmentName] == nil ? "\(setting.key) in \(path ?? "")" : setting.environmentName
+                let name =
+                    environment[setting.environmentName] == nil
+                    ? "\(setting.key) in \(path ?? "")" : setting.environmentName
                 throw ConfigurationError.malformed(name, setting, value: value)
             }
             values[setting.key] = value
@@ -61,7 +63,9 @@ struct Settings: Sendable {
         guard isSecret, let path = reader.string(forKey: ConfigKey(setting.key + "File")) else { return nil }
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw ConfigurationError(
-                description: "\(setting.environmentName)_FILE names \(path), which cannot be read. Check the path and its owner.")
+                description:
+                    "\(setting.environmentName)_FILE names \(path), which cannot be read. Check the path and its owner."
+            )
         }
         return text.trimmingCharacters(in: .newlines)
     }

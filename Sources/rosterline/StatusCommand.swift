@@ -35,7 +35,8 @@ struct StatusCommand: AsyncParsableCommand {
                 ReadinessCheck("rabbitmq") {
                     let missing = try await topology.missing(broker)
                     guard missing.isEmpty else {
-                        throw ConfigurationError(description: "missing in the broker: \(missing.joined(separator: ", "))")
+                        throw ConfigurationError(
+                            description: "missing in the broker: \(missing.joined(separator: ", "))")
                     }
                 }
             ],

@@ -28,9 +28,12 @@ struct WorkerCommand: AsyncParsableCommand {
         let drain = try settings.duration("worker.drainSeconds")
         let worker = WorkerService(
             database: pool, consumer: consumer,
-            handlers: try handlers(cluster, pool: pool, http: http, work: HeavyWork(threads: threads)).filter { kinds.contains($0.kind) },
+            handlers: try handlers(cluster, pool: pool, http: http, work: HeavyWork(threads: threads)).filter {
+                kinds.contains($0.kind)
+            },
             configuration: WorkerConfiguration(
-                name: Cluster.processName, slots: slots, lease: try settings.duration("worker.leaseSeconds"), drain: drain,
+                name: Cluster.processName, slots: slots, lease: try settings.duration("worker.leaseSeconds"),
+                drain: drain,
                 retries: RetryPolicy(
                     attemptLimit: try settings.whole("worker.attempts"),
                     firstDelay: try settings.duration("worker.retrySeconds"))),
@@ -40,13 +43,17 @@ struct WorkerCommand: AsyncParsableCommand {
         try await threads.shutdownGracefully()
     }
 
-    private func handlers(_ cluster: Cluster, pool: PostgresPool, http: CurlClient, work: HeavyWork) throws -> [any StepHandler] {
+    private func handlers(_ cluster: Cluster, pool: PostgresPool, http: CurlClient, work: HeavyWork) throws
+        -> [any StepHandler]
+    {
         let settings = cluster.settings
         let artifacts = try cluster.artifacts()
         let jobs = JobStore(pool)
         let configuration = PipelineConfiguration(
-            scratch: try settings.required("scratch.folder"), rosterLimit: Int64(try settings.whole("roster.limitBytes")),
-            settle: try settings.duration("import.settleSeconds"), firstPoll: try settings.duration("polling.intervalSeconds"))
+            scratch: try settings.required("scratch.folder"),
+            rosterLimit: Int64(try settings.whole("roster.limitBytes")),
+            settle: try settings.duration("import.settleSeconds"),
+            firstPoll: try settings.duration("polling.intervalSeconds"))
         return [
             ExtractStep(http: http, artifacts: artifacts, work: work, configuration: configuration),
             ConvertStep(jobs: jobs, artifacts: artifacts, work: work, configuration: configuration),
@@ -61,7 +68,9 @@ struct WorkerCommand: AsyncParsableCommand {
             let name = word.filter { !$0.isWhitespace }
             guard let kind = StepKind(rawValue: name) else {
                 throw ConfigurationError(
-                    description: "ROSTERLINE_WORKER_KINDS has '\(name)'. Known: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+                    description:
+                        "ROSTERLINE_WORKER_KINDS has '\(name)'. Known: \(StepKind.allCases.map(\.rawValue).joined(separator: ", "))."
+                )
             }
             return kind
         }

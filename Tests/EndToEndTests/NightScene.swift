@@ -14,6 +14,8 @@ actor NightScene {
     let database: PostgresPool
     private let running: Task<Void, any Error>
     private let folder: String
+    /// When the schedules of all tests are planned for: the beginning of the minute in which the suite began.
+    private let planned = Date(timeIntervalSince1970: (Date().timeIntervalSince1970 / 60).rounded(.down) * 60)
 
     private init() async throws {
         folder = NSTemporaryDirectory() + "/rosterline-night-\(UUID().uuidString)"
@@ -44,8 +46,12 @@ actor NightScene {
         return bundle.appendingPathComponent("rosterline").path
     }()
 
-    /// Stores an integration of that name with a nightly schedule.
+    /// Stores an integration of that name with a schedule that fires once a year: in the minute that has just begun.
     func apply(_ name: String, location: String, canvas: String) async throws {
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = .gmt
+        let minute = calendar.dateComponents([.minute, .hour, .day, .month], from: planned)
+        let cron = [minute.minute, minute.hour, minute.day, minute.month].map { "\($0 ?? 0)" }.joined(separator: " ") + " *"
         let path = "\(folder)/\(name).yaml"
         let text = """
             institutions:
@@ -57,7 +63,7 @@ actor NightScene {
                     source: { kind: oneroster_csv, location: "\(location)" }
                     canvas: { address: "\(canvas)", account: self, token: "env:NIGHT_TOKEN" }
                     schedules:
-                      - { slug: nightly, cron: "30 2 * * *", timeZone: Europe/Berlin }
+                      - { slug: nightly, cron: "\(cron)", timeZone: UTC }
             """
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         try await cluster.run(["apply", path])
@@ -67,7 +73,7 @@ actor NightScene {
     func makeDue(_ name: String) async throws {
         try await database.execute(
             """
-            UPDATE schedule SET next_at = now() FROM integration g JOIN institution i ON i.id = g.institution_id
+            UPDATE schedule SET next_at = \(planned) FROM integration g JOIN institution i ON i.id = g.institution_id
             WHERE schedule.integration_id = g.id AND i.slug = \(name)
             """)
     }

@@ -38,9 +38,11 @@ import Testing
         #expect(try await scene.waitForEnd(of: job) == "completed")
         #expect(canvas.imports.count == 1)
         #expect(canvas.imports.allSatisfy { $0.state == .imported })
-        #expect(try await scene.count("SELECT count(*)::int FROM step WHERE job_id = \(job) AND state <> 'completed'") == 0)
+        #expect(
+            try await scene.count("SELECT count(*)::int FROM step WHERE job_id = \(job) AND state <> 'completed'") == 0)
         #expect(try await scene.count("SELECT count(*)::int FROM outbox WHERE job_id = \(job)") == 0)
-        #expect(try await scene.count("SELECT count(*)::int FROM attempt WHERE job_id = \(job) AND outcome IS NULL") == 0)
+        #expect(
+            try await scene.count("SELECT count(*)::int FROM attempt WHERE job_id = \(job) AND outcome IS NULL") == 0)
     }
 
     @Test func `a schedule that is due becomes a finished Canvas import`() async throws {
@@ -66,7 +68,8 @@ import Testing
             source.faults.pause = .zero
             try await scene.cluster.start("worker", as: "second")
             try await expectOneCompleteImport(scene, canvas, job: job)
-            #expect(try await scene.count("SELECT rescues::int FROM step WHERE job_id = \(job) AND kind = 'extract'") == 1)
+            #expect(
+                try await scene.count("SELECT rescues::int FROM step WHERE job_id = \(job) AND kind = 'extract'") == 1)
             try await scene.cluster.stop("second")
         }
     }
@@ -80,7 +83,8 @@ import Testing
             try await scene.cluster.kill("victim")
             try await scene.cluster.start("worker", as: "second")
             try await expectOneCompleteImport(scene, canvas, job: job)
-            #expect(try await scene.count("SELECT rescues::int FROM step WHERE job_id = \(job) AND kind = 'convert'") == 1)
+            #expect(
+                try await scene.count("SELECT rescues::int FROM step WHERE job_id = \(job) AND kind = 'convert'") == 1)
             try await scene.cluster.stop("second")
         }
     }
