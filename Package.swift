@@ -114,30 +114,45 @@ let package = Package(
         target("Scheduler", ["Jobs", "Storage", "Postgres", logging, lifecycle]),
         target("OutboxRelay", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
-        target("Pipeline", [
-            "Jobs", "Storage", "OneRoster", "Canvas", "Conversion", "Artifacts", "Secrets", "Curl", "CSV", "Archives",
-            logging, httpTypes, threads, locks,
-        ]),
-        target("ImportPolling", ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
+        target(
+            "Pipeline",
+            [
+                "Jobs", "Storage", "OneRoster", "Canvas", "Conversion", "Artifacts", "Secrets", "Curl", "CSV",
+                "Archives",
+                logging, httpTypes, threads, locks,
+            ]),
+        target(
+            "ImportPolling",
+            ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
         target("Maintenance", ["Jobs", "Storage", "Postgres", logging, metrics, lifecycle]),
-        target("StatusAPI", [
-            "Jobs", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache, logging,
-            httpTypes, lifecycle, niocore, hummingbirdCore,
-        ], exclude: ["Web"]),
+        target(
+            "StatusAPI",
+            [
+                "Jobs", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache,
+                logging,
+                httpTypes, lifecycle, niocore, hummingbirdCore,
+            ], exclude: ["Web"]),
 
         // Programs.
-        program("rosterline", [
-            "Scheduler", "OutboxRelay", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI", "Observability",
-            "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs", "Conversion",
-            arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths,
-        ]),
+        program(
+            "rosterline",
+            [
+                "Scheduler", "OutboxRelay", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
+                "Observability",
+                "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
+                "Conversion",
+                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths,
+            ]),
         target("LocalServers", [subprocess, logging]),
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
-        program("rosterline-sim", ["Simulators", "LocalServers", "Curl", arguments, lifecycle, signals, logging, httpTypes]),
+        program(
+            "rosterline-sim", ["Simulators", "LocalServers", "Curl", arguments, lifecycle, signals, logging, httpTypes]),
         program("rosterline-bench", ["Conversion", "OneRoster", "Archives", "Simulators", arguments, logging]),
 
         // Tests: one target for each module; `TestSupport` brings the real servers.
-        .target(name: "TestSupport", dependencies: ["LocalServers", locks, logging], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["LocalServers", locks, logging], path: "Tests/TestSupport",
+            swiftSettings: strict),
         .target(
             name: "EngineTestSupport", dependencies: ["Jobs", "Storage", "Postgres", "TestSupport", logging],
             path: "Tests/EngineTestSupport", swiftSettings: strict),
@@ -148,36 +163,59 @@ let package = Package(
         tests("CSVTests", ["CSV"]),
         tests("ArchivesTests", ["Archives", "TestSupport"]),
         tests("OneRosterTests", ["OneRoster", "Archives", "TestSupport"]),
-        tests("CanvasTests", ["Canvas", "Curl", "Secrets", "Simulators", "TestSupport", hummingbird, httpTypes, logging, niocore, locks], exclude: ["Fixtures"]),
+        tests(
+            "CanvasTests",
+            [
+                "Canvas", "Curl", "Secrets", "Simulators", "TestSupport", hummingbird, httpTypes, logging, niocore,
+                locks,
+            ], exclude: ["Fixtures"]),
         tests("JobsTests", ["Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
         tests("StorageTests", ["Storage", "Jobs", "Postgres", "EngineTestSupport", "TestSupport", logging]),
         tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
-        tests("SchedulerTests", [
-            "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
-        ]),
-        tests("OutboxRelayTests", [
-            "OutboxRelay", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging,
-        ]),
-        tests("WorkerTests", [
-            "Worker", "OutboxRelay", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ", "LocalServers",
-            "EngineTestSupport", "TestSupport", logging, locks, lifecycle,
-        ]),
-        tests("MaintenanceTests", ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
-        tests("ImportPollingTests", [
-            "ImportPolling", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres", "EngineTestSupport",
-            "TestSupport", logging, locks,
-        ]),
-        tests("PipelineTests", [
-            "Pipeline", "Archives", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres",
-            "EngineTestSupport", "TestSupport", logging, locks,
-        ]),
+        tests(
+            "SchedulerTests",
+            [
+                "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
+            ]),
+        tests(
+            "OutboxRelayTests",
+            [
+                "OutboxRelay", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport",
+                logging,
+            ]),
+        tests(
+            "WorkerTests",
+            [
+                "Worker", "OutboxRelay", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ",
+                "LocalServers",
+                "EngineTestSupport", "TestSupport", logging, locks, lifecycle,
+            ]),
+        tests(
+            "MaintenanceTests",
+            ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+        tests(
+            "ImportPollingTests",
+            [
+                "ImportPolling", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres",
+                "EngineTestSupport",
+                "TestSupport", logging, locks,
+            ]),
+        tests(
+            "PipelineTests",
+            [
+                "Pipeline", "Archives", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres",
+                "EngineTestSupport", "TestSupport", logging, locks,
+            ]),
         tests("SimulatorsTests", ["Simulators", "Archives", "Curl", "LocalServers", httpTypes, logging]),
-        tests("StatusAPITests", [
-            "StatusAPI", "Storage", "Jobs", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers", "TestSupport", hummingbird, httpTypes,
-            logging, metrics, locks, lifecycle,
-        ]),
+        tests(
+            "StatusAPITests",
+            [
+                "StatusAPI", "Storage", "Jobs", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers",
+                "TestSupport", hummingbird, httpTypes,
+                logging, metrics, locks, lifecycle,
+            ]),
         tests("RosterlineTests", ["rosterline", configuration]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),

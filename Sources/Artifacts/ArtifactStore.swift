@@ -1,5 +1,5 @@
-/// Where the files of steps are kept: by the SHA-256 of their content, so that a file is stored once however often it is
-/// put, and what is read is known to be what was written.
+/// Where the files of steps are kept: by the SHA-256 of their content, so that a file is stored once however often it
+/// is put, and what is read is known to be what was written.
 package protocol ArtifactStore: Sendable {
     /// Stores the file at a path; the file itself stays where it is. Putting the same content again changes nothing.
     func put(fileAt path: String) async throws(ArtifactError) -> StoredArtifact

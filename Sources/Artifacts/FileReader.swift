@@ -35,7 +35,8 @@ final class FileReader: Sendable {
             count = max(got, 0)
         }
         guard failure == 0 else {
-            throw ArtifactError(.notReadable, "Cannot read the stored file \(path): \(String(cString: strerror(failure))).")
+            throw ArtifactError(
+                .notReadable, "Cannot read the stored file \(path): \(String(cString: strerror(failure))).")
         }
         return chunk.isEmpty ? nil : chunk
     }

@@ -45,7 +45,8 @@ package struct FolderArtifactStore: ArtifactStore {
             try makeFolder(folder)
             guard access(folder, R_OK | W_OK | X_OK) == 0 else {
                 throw ArtifactError(
-                    .notWritable, "The artifact folder \(folder) cannot be written; give it to the user that runs Rosterline.")
+                    .notWritable,
+                    "The artifact folder \(folder) cannot be written; give it to the user that runs Rosterline.")
             }
         }
     }
@@ -76,7 +77,9 @@ package struct FolderArtifactStore: ArtifactStore {
             bytes += Int64(chunk.count)
             var offset = 0
             while offset < chunk.count {
-                let wrote = chunk.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + offset }, chunk.count - offset) }
+                let wrote = chunk.withUnsafeBytes {
+                    write(descriptor, $0.baseAddress.map { $0 + offset }, chunk.count - offset)
+                }
                 if wrote < 0 && errno == EINTR { continue }
                 guard wrote > 0 else { throw unwritable(target) }
                 offset += wrote
@@ -97,12 +100,14 @@ package struct FolderArtifactStore: ArtifactStore {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw ArtifactError(.notWritable, "Cannot make the folder \(path); check the artifact folder's owner and space.")
+            throw ArtifactError(
+                .notWritable, "Cannot make the folder \(path); check the artifact folder's owner and space.")
         }
     }
 
     private func unwritable(_ path: String) -> ArtifactError {
-        ArtifactError(.notWritable, "Cannot write \(path): \(String(cString: strerror(errno))). Check the space and the owner.")
+        ArtifactError(
+            .notWritable, "Cannot write \(path): \(String(cString: strerror(errno))). Check the space and the owner.")
     }
 
     private func location(of sha256: [UInt8]) -> String {

@@ -62,7 +62,8 @@ package struct BrokerError: Error, Sendable, Equatable, CustomStringConvertible,
         )
     }
 
-    package var description: String { "\(operation): \(code.rawValue). \(remedy)" }
+    /// What failed, why, and what to do; `code` is for programs.
+    package var description: String { "Could not \(operation): \(code.reason). \(remedy)" }
     package var debugDescription: String { detail.isEmpty ? description : "\(description) [\(detail)]" }
 
     /// Turns a client's error into one of this kind, and lets others pass.
@@ -71,6 +72,23 @@ package struct BrokerError: Error, Sendable, Equatable, CustomStringConvertible,
             return try await body()
         } catch let error as RabbitMQError {
             throw BrokerError(error)
+        }
+    }
+}
+
+extension BrokerError.Code {
+    /// In words, to follow a colon.
+    fileprivate var reason: String {
+        switch self {
+        case .unavailable: "the broker cannot be used now"
+        case .accessRefused: "the broker does not accept this user, or does not allow it"
+        case .topologyMissing: "an exchange or a queue is missing"
+        case .topologyMismatch: "an exchange or a queue has other arguments"
+        case .unroutable: "no queue is bound for this kind of step"
+        case .rejected: "the queue is full"
+        case .unconfirmed: "the broker did not confirm in time"
+        case .closed: "the client has been shut down"
+        case .misuse: "the configuration or the message cannot be used"
         }
     }
 }

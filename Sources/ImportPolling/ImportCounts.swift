@@ -16,7 +16,8 @@ package enum ImportCounts {
     /// What an operator reads while the import is under way.
     package static func sentence(of answer: SISImport) -> String {
         switch answer.state {
-        case .initializing, .created: "SIS import \(answer.id) waits in Canvas's queue; Canvas runs one import at a time."
+        case .initializing, .created:
+            "SIS import \(answer.id) waits in Canvas's queue; Canvas runs one import at a time."
         case .cleanupBatch: "Canvas cleans up after SIS import \(answer.id)."
         default: "Canvas works on SIS import \(answer.id)."
         }

@@ -10,8 +10,8 @@ import Storage
 
 /// Asks Canvas about every import that a step waits for, and ends the step when Canvas has ended the import.
 ///
-/// Any number may run: an import's next poll is set in the statement that takes it, so two never ask about the same, and
-/// the imports of one that died are asked about an interval later.
+/// Any number may run: an import's next poll is set in the statement that takes it, so two never ask about the same,
+/// and the imports of one that died are asked about an interval later.
 package struct ImportPollingService: Service {
     /// Largest list of errors that is fetched, in bytes: a list of a million rows has some 150 MB.
     private static let errorListLimit: Int64 = 1 << 30
@@ -138,7 +138,8 @@ package struct ImportPollingService: Service {
             let stored = try await artifacts.put(fileAt: path)
             return [
                 ArtifactRecord(
-                    name: "canvas-errors.csv", mediaType: "text/csv; charset=utf-8", bytes: stored.bytes, sha256: stored.sha256)
+                    name: "canvas-errors.csv", mediaType: "text/csv; charset=utf-8", bytes: stored.bytes,
+                    sha256: stored.sha256)
             ]
         } catch let error as CanvasError where !error.isTransient {
             logger.warning("Canvas's list of errors cannot be had", metadata: [JobsKeys.Log.error: "\(error)"])
@@ -152,16 +153,21 @@ package struct ImportPollingService: Service {
         if error.code == .notFound, poll.failures >= 2 {
             var ending = StepEnding(poll.lease, from: .waiting, event: .fail, outcome: .failed)
             ending?.errorCode = "canvas.import_gone"
-            ending?.errorMessage = "Canvas no longer knows SIS import \(poll.canvasID). Look for it in Canvas, then run the import again."
+            ending?.errorMessage =
+                "Canvas no longer knows SIS import \(poll.canvasID). Look for it in Canvas, then run the import again."
             if let ending { _ = try await steps.end([ending]) }
             return try await imports.polled(poll, workflowState: "gone", progress: 0, answer: "{}", nextPollAt: nil)
         }
-        try await imports.pollFailed(poll, nextPollAt: error.retryAfter.map { Date().addingTimeInterval($0 / .seconds(1)) })
+        try await imports.pollFailed(
+            poll, nextPollAt: error.retryAfter.map { Date().addingTimeInterval($0 / .seconds(1)) })
         try await steps.reportWaiting(
             poll.lease.step, percent: 0, reason: "Canvas did not answer the last poll (\(error)); it is asked again.",
             counts: [:])
         logger.warning(
             "A poll failed",
-            metadata: [JobsKeys.Log.jobID: "\(poll.lease.step.job)", JobsKeys.Log.error: "\(error)", "canvas.import": "\(poll.canvasID)"])
+            metadata: [
+                JobsKeys.Log.jobID: "\(poll.lease.step.job)", JobsKeys.Log.error: "\(error)",
+                "canvas.import": "\(poll.canvasID)",
+            ])
     }
 }

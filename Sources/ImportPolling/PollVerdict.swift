@@ -26,11 +26,14 @@ package enum PollVerdict: Sendable, Hashable {
                 .completeWithWarnings, code: nil, message: "Somebody has undone this import in Canvas (\(state.name)).")
         case .aborted:
             return .end(
-                .fail, code: "canvas.aborted", message: "The import was aborted in Canvas; rows that were already applied stay.")
+                .fail, code: "canvas.aborted",
+                message: "The import was aborted in Canvas; rows that were already applied stay.")
         case .failedWithMessages:
             return .end(
                 .fail, code: "canvas.failed_with_messages",
-                message: "Canvas could not read a file or stopped on the way; other files may have been applied. See canvas-errors.csv.")
+                message:
+                    "Canvas could not read a file or stopped on the way; other files may have been applied. See canvas-errors.csv."
+            )
         default:
             return .end(
                 .fail, code: "canvas.\(state.name)", message: "Canvas gave the import up. Run the import step again.")

@@ -28,6 +28,13 @@ package struct IntegrationSettings: Sendable, Codable, Hashable {
             self.location = location
             self.token = token
         }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            kind = try container.decodeIfPresent(String.self, forKey: .kind) ?? "oneroster_csv"
+            location = try container.decode(String.self, forKey: .location)
+            token = try container.decodeIfPresent(String.self, forKey: .token)
+        }
     }
 
     /// Where the roster goes.
@@ -43,6 +50,13 @@ package struct IntegrationSettings: Sendable, Codable, Hashable {
             self.address = address
             self.account = account
             self.token = token
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            address = try container.decode(String.self, forKey: .address)
+            account = try container.decodeIfPresent(String.self, forKey: .account) ?? "self"
+            token = try container.decode(String.self, forKey: .token)
         }
     }
 

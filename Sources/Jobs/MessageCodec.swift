@@ -61,7 +61,8 @@ package enum MessageError: Error, Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unreadable: "not a step message; something else publishes to this queue"
-        case .unknownVersion(let version): "a step message of version \(version), which this worker does not read; upgrade it"
+        case .unknownVersion(let version):
+            "a step message of version \(version), which this worker does not read; upgrade it"
         case .unknownKind: "a step message of a kind that this worker does not know; upgrade it"
         }
     }

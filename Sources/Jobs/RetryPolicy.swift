@@ -51,14 +51,16 @@ package struct RetryPolicy: Sendable, Hashable {
             return .tryAgain(after: max(until, now), costsTry: false)
         case .transient:
             guard failures + 1 < attemptLimit else { return .fail }
-            return .tryAgain(after: now.addingTimeInterval(delay(failures: failures, using: &generator)), costsTry: true)
+            return .tryAgain(
+                after: now.addingTimeInterval(delay(failures: failures, using: &generator)), costsTry: true)
         }
     }
 
     /// Seconds to wait after so many earlier failures.
     package func delay(failures: Int, using generator: inout some RandomNumberGenerator) -> TimeInterval {
         let first = firstDelay / .seconds(1)
-        let bound = min(longestDelay / .seconds(1), first * Double(sign: .plus, exponent: min(failures, 30), significand: 1))
+        let bound = min(
+            longestDelay / .seconds(1), first * Double(sign: .plus, exponent: min(failures, 30), significand: 1))
         return bound * Double(generator.next() >> 11) * 0x1p-53
     }
 }

@@ -24,7 +24,8 @@ package struct StepContext: Sendable {
     package let logger: Logger
 
     package init(
-        lease: StepLease, job: JobDescription, failures: Int, rescues: Int, progress: any ProgressReporting, logger: Logger
+        lease: StepLease, job: JobDescription, failures: Int, rescues: Int, progress: any ProgressReporting,
+        logger: Logger
     ) {
         self.lease = lease
         self.job = job

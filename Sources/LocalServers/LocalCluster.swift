@@ -27,7 +27,8 @@ package actor LocalCluster {
     ///
     /// - Parameters:
     ///   - folder: made when missing; it stays afterwards.
-    ///   - serverFolder: where Postgres keeps its data: its user must be able to reach it. Nil makes a folder that vanishes.
+    ///   - serverFolder: where Postgres keeps its data: its user must be able to reach it. Nil makes a folder that
+    /// vanishes.
     ///   - program: path of `rosterline`.
     ///   - settings: further variables of the processes' environment.
     /// - Throws: `ServerError`.
@@ -35,15 +36,17 @@ package actor LocalCluster {
         in folder: String, serverFolder: String? = nil, program: String, settings: [String: String] = [:]
     ) async throws -> LocalCluster {
         guard access(program, X_OK) == 0 else {
-            throw ServerError(.missingProgram, operation: "find \(program)", remedy: "Build it: swift build --product rosterline")
+            throw ServerError(
+                .missingProgram, operation: "find \(program)", remedy: "Build it: swift build --product rosterline")
         }
         for name in ["", "/log", "/artifacts", "/scratch"] {
             try FileManager.default.createDirectory(atPath: folder + name, withIntermediateDirectories: true)
         }
-        async let postgres = LocalPostgres.start(in: serverFolder.map { $0 + "/postgres" })
+        async let postgres = startPostgres(in: serverFolder)
         async let rabbitMQ = LocalRabbitMQ.start(in: serverFolder.map { $0 + "/rabbitmq" })
         let cluster = LocalCluster(
-            postgres: try await postgres, rabbitMQ: try await rabbitMQ, folder: folder, program: program, settings: settings)
+            postgres: try await postgres, rabbitMQ: try await rabbitMQ, folder: folder, program: program,
+            settings: settings)
         try await cluster.run(["migrate"])
         let definitions = folder + "/definitions.json"
         try await cluster.run(["definitions"]).write(toFile: definitions, atomically: true, encoding: .utf8)
@@ -51,11 +54,22 @@ package actor LocalCluster {
         return cluster
     }
 
+    /// In that folder if the server's user can reach it, else in one that vanishes: a clone below somebody's home is
+    /// often closed to others.
+    private static func startPostgres(in serverFolder: String?) async throws -> LocalPostgres {
+        do {
+            return try await LocalPostgres.start(in: serverFolder.map { $0 + "/postgres" })
+        } catch let error as ServerError where error.code == .unusableFolder && serverFolder != nil {
+            return try await LocalPostgres.start()
+        }
+    }
+
     /// What the processes get told.
     package var environment: [String] {
         let password = postgres.password.map { ":\($0)" } ?? ""
         let own = [
-            "ROSTERLINE_POSTGRES_URL": "postgres://\(postgres.user)\(password)@\(postgres.host):\(postgres.port)/\(postgres.database)",
+            "ROSTERLINE_POSTGRES_URL":
+                "postgres://\(postgres.user)\(password)@\(postgres.host):\(postgres.port)/\(postgres.database)",
             "ROSTERLINE_RABBITMQ_URL": rabbitMQ.url,
             "ROSTERLINE_ARTIFACTS_FOLDER": folder + "/artifacts",
             "ROSTERLINE_SCRATCH_FOLDER": folder + "/scratch",
@@ -83,7 +97,8 @@ package actor LocalCluster {
     /// Starts a role; its log is `log/NAME.log` in the cluster's folder.
     package func start(_ role: String, as name: String, settings: [String: String] = [:]) throws {
         let variables = environment + settings.map { "\($0.key)=\($0.value)" }
-        processes[name] = try LocalServerProcess([program, role], environment: variables, log: "\(folder)/log/\(name).log")
+        processes[name] = try LocalServerProcess(
+            [program, role], environment: variables, log: "\(folder)/log/\(name).log")
     }
 
     /// SIGKILL: no time for anything.

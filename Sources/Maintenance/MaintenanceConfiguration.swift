@@ -4,7 +4,8 @@ package struct MaintenanceConfiguration: Sendable {
     package var interval: Duration
     /// How often a lease may run out under a step before it is parked; default 3.
     package var rescueLimit: Int
-    /// How long a step may wait in its queue, with no doorbell left in the outbox, before it is rung for again; default 5 min.
+    /// How long a step may wait in its queue, with no doorbell left in the outbox, before it is rung for again;
+    /// default 5 min.
     package var patience: Duration
     /// How long finished jobs are kept; whole months (UTC) are dropped once their last day is older. Default 400 days.
     package var retention: Duration

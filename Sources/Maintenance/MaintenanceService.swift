@@ -38,7 +38,8 @@ package struct MaintenanceService: Service {
                     return
                 } catch {
                     if outage.began(at: Date()) {
-                        logger.warning("Maintenance cannot reach its tables", metadata: [JobsKeys.Log.error: "\(error)"])
+                        logger.warning(
+                            "Maintenance cannot reach its tables", metadata: [JobsKeys.Log.error: "\(error)"])
                     }
                 }
                 try? await Task.sleep(for: configuration.interval)
@@ -51,7 +52,8 @@ package struct MaintenanceService: Service {
         for rescue in try await store.rescue(rescueLimit: configuration.rescueLimit) {
             rescues.increment()
             logger.warning(
-                rescue.isParked ? "A step was parked: every worker that took it stopped answering"
+                rescue.isParked
+                    ? "A step was parked: every worker that took it stopped answering"
                     : "A step was taken back from a worker that stopped answering",
                 metadata: [
                     JobsKeys.Log.jobID: "\(rescue.step.job)", JobsKeys.Log.step: "\(rescue.step.ordinal)",
@@ -61,7 +63,8 @@ package struct MaintenanceService: Service {
         let rung = try await store.ringAgain(unansweredFor: configuration.patience)
         if rung > 0 {
             logger.warning(
-                "Steps waited in their queues but no doorbell was left; rang again", metadata: [JobsKeys.Log.count: "\(rung)"])
+                "Steps waited in their queues but no doorbell was left; rang again",
+                metadata: [JobsKeys.Log.count: "\(rung)"])
         }
     }
 

@@ -9,8 +9,9 @@ import Storage
 
 /// Rings the doorbells: takes due rows of the outbox, publishes them, and removes those that the broker has confirmed.
 ///
-/// One batch is one transaction that stays open until the confirms are in. Whoever dies on the way leaves the rows where
-/// they were: a bell may ring twice, but none is lost. Any number of relays may run, each takes rows that no other has.
+/// One batch is one transaction that stays open until the confirms are in. Whoever dies on the way leaves the rows
+/// where they were: a bell may ring twice, but none is lost. Any number of relays may run, each takes rows that no
+/// other has.
 package struct OutboxRelayService: Service {
     private let database: PostgresPool
     private let bells: any AsyncSequence<Void, Never> & Sendable
@@ -80,7 +81,9 @@ package struct OutboxRelayService: Service {
             rung.increment(by: Int64(confirmed.count))
             guard confirmed.count == entries.count else {
                 // What was confirmed is committed; the rest is still in the outbox, and the next look takes it again.
-                logger.debug("Some doorbells were not confirmed", metadata: [JobsKeys.Log.count: "\(entries.count - confirmed.count)"])
+                logger.debug(
+                    "Some doorbells were not confirmed",
+                    metadata: [JobsKeys.Log.count: "\(entries.count - confirmed.count)"])
                 return 0
             }
             return entries.count

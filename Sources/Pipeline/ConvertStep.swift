@@ -50,7 +50,8 @@ package struct ConvertStep: StepHandler {
         } catch {
             throw StepFailure(
                 .permanent, code: "mapping.invalid",
-                message: "The integration's mapping cannot be read: \(error). Mend it and run 'rosterline apply' again.")
+                message: "The integration's mapping cannot be read: \(error). Mend it and run 'rosterline apply' again."
+            )
         }
     }
 
@@ -71,7 +72,8 @@ package struct ConvertStep: StepHandler {
         }
     }
 
-    /// Packs the files under names that carry the batch's own, so that Canvas's list of an import's files tells whose it is.
+    /// Packs the files under names that carry the batch's own, so that Canvas's list of an import's files tells whose
+    /// it is.
     private func zip(_ names: [String], in folder: String, tag: BatchName) async throws {
         do {
             try await work.run { checkCancellation in
@@ -105,9 +107,13 @@ package struct ConvertStep: StepHandler {
         result.counts["rows.skipped"] = Int64(left)
         result.counts["issues.errors"] = Int64(errors)
         result.counts["issues.warnings"] = Int64(report.issueCount(.warning))
-        guard errors > 0 else { return .completed(result) }
-        result.reason =
-            "\(errors) errors in the roster; \(left) rows are not sent. Each is named in \(ConversionReport.issuesFile) with file, row and code."
+        result.counts["issues.notices"] = Int64(report.issueCount(.notice))
+        let named = "Each is named in \(ConversionReport.issuesFile) with file, row and code."
+        guard errors > 0 else {
+            if left > 0 { result.reason = "\(left) rows have no place in Canvas and are not sent. \(named)" }
+            return .completed(result)
+        }
+        result.reason = "\(errors) errors in the roster; \(left) rows are not sent, for that or by rule. \(named)"
         return .completedWithWarnings(result)
     }
 }

@@ -5,7 +5,8 @@ import FoundationEssentials
 package import Jobs
 import OneRoster
 
-/// Reads the source into a snapshot: its tables under standard names, checked, counted and stored, never to change again.
+/// Reads the source into a snapshot: its tables under standard names, checked, counted and stored, never to change
+/// again.
 package struct ExtractStep: StepHandler {
     package let kind = StepKind.extract
 
@@ -14,7 +15,8 @@ package struct ExtractStep: StepHandler {
     private let work: HeavyWork
     private let configuration: PipelineConfiguration
 
-    package init(http: CurlClient, artifacts: any ArtifactStore, work: HeavyWork, configuration: PipelineConfiguration) {
+    package init(http: CurlClient, artifacts: any ArtifactStore, work: HeavyWork, configuration: PipelineConfiguration)
+    {
         fetcher = RosterFetcher(http: http, limit: configuration.rosterLimit)
         files = StoredFiles(store: artifacts)
         self.work = work
@@ -33,7 +35,9 @@ package struct ExtractStep: StepHandler {
         }
     }
 
-    private func extract(_ source: RosterSource, into folder: String, context: StepContext) async throws -> RosterSnapshot {
+    private func extract(_ source: RosterSource, into folder: String, context: StepContext) async throws
+        -> RosterSnapshot
+    {
         var limits = ArchiveLimits()
         limits.totalBytes = UInt64(configuration.rosterLimit)
         let progress = context.progress
@@ -42,7 +46,9 @@ package struct ExtractStep: StepHandler {
                 try RosterExtractor.extract(source: source, into: folder, limits: limits) { state in
                     try checkCancellation()
                     let part = state.totalBytes > 0 ? Double(state.bytes) / Double(state.totalBytes) : 0
-                    progress.report(fraction: 0.3 + 0.6 * min(part, 1), counts: ["\(table(state.file)).extracted": Int64(state.rows)])
+                    progress.report(
+                        fraction: 0.3 + 0.6 * min(part, 1),
+                        counts: ["\(table(state.file)).extracted": Int64(state.rows)])
                 }
             }
         } catch {
@@ -55,7 +61,9 @@ package struct ExtractStep: StepHandler {
         for found in snapshot.tables { result.counts["\(table(found.file)).extracted"] = Int64(found.rows) }
         let serious = snapshot.issues.filter { $0.severity == .error }
         guard let first = serious.first else { return .completed(result) }
-        result.reason = "\(first.message)" + (serious.count > 1 ? " And \(serious.count - 1) more; see the conversion's issues." : "")
+        result.reason =
+            "\(first.message)"
+            + (serious.count > 1 ? " And \(serious.count - 1) more; see the conversion's issues." : "")
         return .completedWithWarnings(result)
     }
 }

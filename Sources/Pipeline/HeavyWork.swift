@@ -1,7 +1,8 @@
 import NIOConcurrencyHelpers
 package import NIOPosix
 
-/// Threads for work that takes a core for minutes: never those of the cooperative pool, which everything else waits for.
+/// Threads for work that takes a core for minutes: never those of the cooperative pool, which everything else waits
+/// for.
 package struct HeavyWork: Sendable {
     private let threads: NIOThreadPool
 

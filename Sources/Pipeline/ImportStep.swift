@@ -7,9 +7,9 @@ package import Storage
 
 /// Hands the converted files to Canvas as one SIS import, once.
 ///
-/// Before a request leaves, the intent is written down. An attempt that finds an intent without an answer does not send:
-/// it looks for the import in Canvas's list first, and adopts it if it is there (`SubmissionPolicy`). When Canvas has the
-/// import, the poller takes over and this attempt ends.
+/// Before a request leaves, the intent is written down. An attempt that finds an intent without an answer does not
+/// send: it looks for the import in Canvas's list first, and adopts it if it is there (`SubmissionPolicy`). When
+/// Canvas has the import, the poller takes over and this attempt ends.
 package struct ImportStep: StepHandler {
     package let kind = StepKind.importBatch
 
@@ -48,7 +48,8 @@ package struct ImportStep: StepHandler {
                 Self.batch, lease: context.lease, canvasID: id, adopted: found != nil, workflowState: state,
                 nextPollAt: Date().addingTimeInterval(configuration.firstPoll / .seconds(1)))
             guard held else { throw Self.leaseLost }
-            context.logger.info("Canvas has the import", metadata: ["canvas.import": "\(id)", "adopted": "\(found != nil)"])
+            context.logger.info(
+                "Canvas has the import", metadata: ["canvas.import": "\(id)", "adopted": "\(found != nil)"])
             return .waiting(StepResult(reason: "Canvas has it as SIS import \(id)."))
         } catch let error as CanvasError {
             throw CanvasFailure.failure(error)
@@ -78,11 +79,14 @@ package struct ImportStep: StepHandler {
         case .wait(let until):
             throw StepFailure(
                 .postponed(until: until), code: "import.unsettled",
-                message: "An earlier request to Canvas got no answer; nothing is sent until it is known whether it arrived.")
+                message:
+                    "An earlier request to Canvas got no answer; nothing is sent until it is known whether it arrived.")
         case .ambiguous(let ids):
             throw StepFailure(
                 .permanent, code: "import.ambiguous",
-                message: "Canvas lists imports that may or may not be ours: \(ids). Look at them in Canvas before running this again.")
+                message:
+                    "Canvas lists imports that may or may not be ours: \(ids). Look at them in Canvas before running this again."
+            )
         }
     }
 
@@ -102,7 +106,9 @@ package struct ImportStep: StepHandler {
         let name = BatchName(job: context.job.id, batch: Self.batch)
         return try await Scratch.with(in: configuration.scratch, lease: context.lease) { scratch in
             try await files.fetch([archive], into: scratch.path)
-            guard try await imports.intend(Self.batch, lease: context.lease, fileName: name.archive, sha256: archive.sha256)
+            guard
+                try await imports.intend(
+                    Self.batch, lease: context.lease, fileName: name.archive, sha256: archive.sha256)
             else { throw Self.leaseLost }
             do {
                 let made = try await canvas.createSISImport(

@@ -28,7 +28,8 @@ struct RosterFetcher: Sendable {
         return RosterSource(path: source.location)
     }
 
-    private func download(_ url: URL, scheme: String, token: String?, into folder: String) async throws -> RosterSource {
+    private func download(_ url: URL, scheme: String, token: String?, into folder: String) async throws -> RosterSource
+    {
         let authority = (url.host ?? "") + (url.port.map { ":\($0)" } ?? "")
         let path = url.path(percentEncoded: true) + (url.query(percentEncoded: true).map { "?" + $0 } ?? "")
         var request = HTTPRequest(method: .get, scheme: scheme, authority: authority, path: path.isEmpty ? "/" : path)
@@ -61,13 +62,17 @@ struct RosterFetcher: Sendable {
         return switch head.status.code {
         case 401, 403:
             StepFailure(
-                .permanent, code: code, message: "\(authority) refused the roster (\(head.status.code)). Renew the source's token.")
+                .permanent, code: code,
+                message: "\(authority) refused the roster (\(head.status.code)). Renew the source's token.")
         case 404, 410:
-            StepFailure(.permanent, code: code, message: "\(authority) has no roster at this address (\(head.status.code)).")
+            StepFailure(
+                .permanent, code: code, message: "\(authority) has no roster at this address (\(head.status.code)).")
         case 408, 425, 429, 500...599:
-            StepFailure(.transient, code: code, message: "\(authority) could not serve the roster now (\(head.status.code)).")
+            StepFailure(
+                .transient, code: code, message: "\(authority) could not serve the roster now (\(head.status.code)).")
         default:
-            StepFailure(.permanent, code: code, message: "\(authority) answered \(head.status.code) instead of the roster.")
+            StepFailure(
+                .permanent, code: code, message: "\(authority) answered \(head.status.code) instead of the roster.")
         }
     }
 }

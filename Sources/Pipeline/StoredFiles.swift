@@ -36,7 +36,8 @@ struct StoredFiles: Sendable {
 
     private static func failure(_ error: ArtifactError) -> StepFailure {
         StepFailure(
-            error.isTransient ? .transient : .permanent, code: "artifact.\(error.code.rawValue)", message: error.message)
+            error.isTransient ? .transient : .permanent, code: "artifact.\(error.code.rawValue)", message: error.message
+        )
     }
 
     private static func mediaType(of name: String) -> String {

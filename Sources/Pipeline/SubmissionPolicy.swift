@@ -3,9 +3,9 @@ package import FoundationEssentials
 /// What to do about a batch for which a request may have left, but no answer came back: pure, so that every case can be
 /// tried.
 ///
-/// Canvas has no key that would make a second request harmless, so nothing is sent before it is known that the first did
-/// not arrive. Imports are told by the names of their files, which carry the batch's own. Canvas lists those names only
-/// once it has begun with an import; until then an import of unknown origin is waited for.
+/// Canvas has no key that would make a second request harmless, so nothing is sent before it is known that the first
+/// did not arrive. Imports are told by the names of their files, which carry the batch's own. Canvas lists those
+/// names only once it has begun with an import; until then an import of unknown origin is waited for.
 package enum SubmissionPolicy {
     /// An import that Canvas lists since the intent, and that is no known other batch of ours.
     package struct Candidate: Sendable, Hashable {

@@ -22,7 +22,8 @@ package struct CronExpression: Sendable, Hashable {
         let trimmed = text.trimmingPrefix { $0.isWhitespace }
         if trimmed.hasPrefix("@") {
             guard let expression = Self.macros[trimmed.lowercased().filter { !$0.isWhitespace }] else {
-                throw CronError("'\(text)' is no macro; there are \(Self.macros.keys.sorted().joined(separator: ", ")).")
+                throw CronError(
+                    "'\(text)' is no macro; there are \(Self.macros.keys.sorted().joined(separator: ", ")).")
             }
             self = try CronExpression(expression)
             return

@@ -8,6 +8,7 @@ package struct FiringPolicy: Sendable {
     /// How many missed occurrences one tick writes down; the rest follow in the next.
     package static let missedLimit = 100
 
+    /// What one tick does about a schedule.
     package struct Decision: Sendable, Hashable {
         package var missed: [ScheduleCalculator.Occurrence] = []
         package var start: ScheduleCalculator.Occurrence?

@@ -4,8 +4,8 @@ package import Foundation
 ///
 /// Two nights of a year are odd where clocks change:
 /// - A time that the night does not have (02:30 when clocks go from 02:00 to 03:00) fires at the end of the gap, once,
-///   however many times of the expression fall into it. An expression that follows the clock ("each quarter of an hour")
-///   just skips them.
+///   however many times of the expression fall into it. An expression that follows the clock ("each quarter of an
+///   hour") just skips them.
 /// - A time that the night has twice fires at its first pass only. An expression that follows the clock fires in both
 ///   passes; the second has `fold` 1.
 package struct ScheduleCalculator: Sendable {
@@ -77,11 +77,13 @@ package struct ScheduleCalculator: Sendable {
             }
         }
         var seen: Set<Date> = []
-        return all.sorted { ($0.instant, $0.minute) < ($1.instant, $1.minute) }.filter { seen.insert($0.instant).inserted }
+        return all.sorted { ($0.instant, $0.minute) < ($1.instant, $1.minute) }.filter {
+            seen.insert($0.instant).inserted
+        }
     }
 
-    /// The moments at which the zone's clocks show this local time, given as if it were UTC: one; two in a doubled hour;
-    /// none in a missing one.
+    /// The moments at which the zone's clocks show this local time, given as if it were UTC: one; two in a doubled
+    /// hour; none in a missing one.
     private func instants(ofLocal local: Double) -> [Date] {
         let offsets = Set([-86_400.0, 86_400].map { offset(at: Date(timeIntervalSince1970: local + $0)) })
         return offsets.map { Date(timeIntervalSince1970: local - $0) }
@@ -95,7 +97,11 @@ package struct ScheduleCalculator: Sendable {
         let offsetBefore = offset(at: Date(timeIntervalSince1970: before))
         while after - before > 1 {
             let middle = ((before + after) / 2).rounded(.down)
-            if offset(at: Date(timeIntervalSince1970: middle)) == offsetBefore { before = middle } else { after = middle }
+            if offset(at: Date(timeIntervalSince1970: middle)) == offsetBefore {
+                before = middle
+            } else {
+                after = middle
+            }
         }
         return Date(timeIntervalSince1970: after)
     }

@@ -32,13 +32,15 @@ package struct SchedulerService: Service {
                 do {
                     while try await tick() == configuration.batch {}
                     if let seconds = outage.ended(at: now()) {
-                        logger.info("The scheduler reads its schedules again", metadata: [JobsKeys.Log.seconds: "\(seconds)"])
+                        logger.info(
+                            "The scheduler reads its schedules again", metadata: [JobsKeys.Log.seconds: "\(seconds)"])
                     }
                 } catch is CancellationError {
                     return
                 } catch {
                     if outage.began(at: now()) {
-                        logger.warning("The scheduler cannot read its schedules", metadata: [JobsKeys.Log.error: "\(error)"])
+                        logger.warning(
+                            "The scheduler cannot read its schedules", metadata: [JobsKeys.Log.error: "\(error)"])
                     }
                 }
                 try? await Task.sleep(for: configuration.interval)
@@ -62,8 +64,10 @@ package struct SchedulerService: Service {
         }
     }
 
-    private func fire(_ schedule: ScheduleStore.Due, at moment: Date, store: ScheduleStore, jobs: JobStore) async throws {
-        guard let expression = try? CronExpression(schedule.cron), let zone = TimeZone(identifier: schedule.timeZone) else {
+    private func fire(_ schedule: ScheduleStore.Due, at moment: Date, store: ScheduleStore, jobs: JobStore) async throws
+    {
+        guard let expression = try? CronExpression(schedule.cron), let zone = TimeZone(identifier: schedule.timeZone)
+        else {
             // It was checked when it was stored; a zone can still vanish with the system's time zone data.
             logger.error(
                 "A schedule has an expression or a time zone that cannot be read; it rests until it is mended",
@@ -76,7 +80,8 @@ package struct SchedulerService: Service {
         for missed in decision.missed {
             if try await record(missed, of: schedule, job: nil, in: store) {
                 logger.warning(
-                    "An occurrence was missed", metadata: ["schedule": "\(schedule.slug)", "planned": "\(missed.instant)"])
+                    "An occurrence was missed",
+                    metadata: ["schedule": "\(schedule.slug)", "planned": "\(missed.instant)"])
             }
         }
         if let start = decision.start {
@@ -86,14 +91,17 @@ package struct SchedulerService: Service {
                     schedule.kind, integration: schedule.integration, postedBy: "schedule \(schedule.slug)", id: job)
                 logger.info(
                     "A schedule started a job",
-                    metadata: ["schedule": "\(schedule.slug)", JobsKeys.Log.jobID: "\(job)", "planned": "\(start.instant)"])
+                    metadata: [
+                        "schedule": "\(schedule.slug)", JobsKeys.Log.jobID: "\(job)", "planned": "\(start.instant)",
+                    ])
             }
         }
         try await store.setNext(decision.next, of: schedule.id)
     }
 
     private func record(
-        _ occurrence: ScheduleCalculator.Occurrence, of schedule: ScheduleStore.Due, job: JobID?, in store: ScheduleStore
+        _ occurrence: ScheduleCalculator.Occurrence, of schedule: ScheduleStore.Due, job: JobID?,
+        in store: ScheduleStore
     ) async throws -> Bool {
         try await store.record(
             schedule: schedule.id, localDate: occurrence.date.description, slot: occurrence.slot, fold: occurrence.fold,

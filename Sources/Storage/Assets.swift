@@ -9,9 +9,11 @@ package enum Assets {
     }
 
     /// All of them, in the order of `CAssets.c`.
-    package static let all: [Asset] = unsafe UnsafeBufferPointer(start: assets_first(), count: assets_count()).map { asset in
+    package static let all: [Asset] = unsafe UnsafeBufferPointer(start: assets_first(), count: assets_count()).map {
+        asset in
         unsafe Asset(
-            path: String(cString: asset.path), bytes: Array(UnsafeBufferPointer(start: asset.bytes, count: asset.count)))
+            path: String(cString: asset.path), bytes: Array(UnsafeBufferPointer(start: asset.bytes, count: asset.count))
+        )
     }
 
     /// The file at a path, or nil.

@@ -4,7 +4,8 @@ enum CountsJSON {
         var text = "{"
         for (name, value) in counts.sorted(by: { $0.key < $1.key }) {
             if text.utf8.count > 1 { text += "," }
-            text += "\"\(name.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "_" || $0 == "-") })\":\(value)"
+            text +=
+                "\"\(name.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "_" || $0 == "-") })\":\(value)"
         }
         return text + "}"
     }

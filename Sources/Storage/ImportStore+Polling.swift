@@ -35,7 +35,8 @@ extension ImportStore {
             JOIN job ON job.id = taken.job_id
             """)
         return try rows.map { row in
-            let (job, ordinal, token, batch, canvasID, failures, state, settings) = try row.decode((UUID.self, Int16.self, Int64.self, Int.self, String.self, Int.self, String.self, String.self))
+            let (job, ordinal, token, batch, canvasID, failures, state, settings) = try row.decode(
+                (UUID.self, Int16.self, Int64.self, Int.self, String.self, Int.self, String.self, String.self))
             return Poll(
                 lease: StepLease(step: StepID(job: JobID(job), ordinal: ordinal), token: token, owner: "poller"),
                 batch: batch, canvasID: canvasID, failures: failures, workflowState: state, settings: settings)

@@ -2,8 +2,8 @@ package import FoundationEssentials
 package import Jobs
 package import Postgres
 
-/// The batches handed to Canvas. A batch's row is written before its request leaves, so that after a crash somebody knows
-/// what may have arrived there.
+/// The batches handed to Canvas. A batch's row is written before its request leaves, so that after a crash somebody
+/// knows what may have arrived there.
 package struct ImportStore: Sendable {
     let database: any PostgresQuerying
 
@@ -32,7 +32,8 @@ package struct ImportStore: Sendable {
             WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND batch = \(Int16(batch))
             """)
         return try rows.first.map { row in
-            let (name, sha256, intendedAt, submissions, canvasID) = try row.decode((String.self, [UInt8].self, Date.self, Int.self, String?.self))
+            let (name, sha256, intendedAt, submissions, canvasID) = try row.decode(
+                (String.self, [UInt8].self, Date.self, Int.self, String?.self))
             return Batch(
                 fileName: name, sha256: sha256, intendedAt: intendedAt, submissions: submissions, canvasID: canvasID)
         }

@@ -51,7 +51,8 @@ package struct IntegrationStore: Sendable {
             .notFound,
             known.isEmpty
                 ? "There is no integration yet; describe one in a file and run 'rosterline apply FILE'."
-                : "There is no integration '\(institution)/\(integration)'. There are: \(known.joined(separator: ", ")).")
+                : "There is no integration '\(institution)/\(integration)'. There are: \(known.joined(separator: ", "))."
+        )
     }
 
     /// An integration as the doctor needs it.

@@ -15,7 +15,9 @@ package struct JobStore: Sendable {
     /// - Parameters:
     ///   - postedBy: who asked for it, as people will read it.
     /// - Throws: `StorageError` with `.notFound` if there is no such integration.
-    package func begin(_ kind: JobKind, integration: Int64, postedBy: String, id: JobID = .random()) async throws -> JobID {
+    package func begin(_ kind: JobKind, integration: Int64, postedBy: String, id: JobID = .random()) async throws
+        -> JobID
+    {
         let kinds = kind.steps.map(\.rawValue)
         let rows = try await database.query(
             """

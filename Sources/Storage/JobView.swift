@@ -14,11 +14,14 @@ package struct JobView: Sendable, Hashable {
     package let createdAt: Date
     package let updatedAt: Date
     package let finishedAt: Date?
-    /// The zone of the integration's schedule; nil if it has none.
+    /// The zone of the mapping that the job ran with, else that of the integration's schedule; nil if neither names
+    /// one.
     package let timeZone: String?
     /// The step at work, or the one that stopped the job; nil once all is done.
     package let stage: JobStageView?
     package let hasArtifacts: Bool
+    /// The counts of the step that reads the roster, such as `users.extracted`; empty before it began.
+    package let rosterCounts: [String: Int64]
 }
 
 /// Something with a short name for addresses and a long one for people.

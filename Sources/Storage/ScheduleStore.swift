@@ -34,7 +34,8 @@ package struct ScheduleStore: Sendable {
             ORDER BY next_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
             """)
         return try rows.map { row in
-            let (id, integration, slug, kind, cron, zone, catchUp, nextAt) = try row.decode((Int64.self, Int64.self, String.self, String.self, String.self, String.self, Double.self, Date.self))
+            let (id, integration, slug, kind, cron, zone, catchUp, nextAt) = try row.decode(
+                (Int64.self, Int64.self, String.self, String.self, String.self, String.self, Double.self, Date.self))
             return Due(
                 id: id, integration: integration, slug: slug,
                 kind: try StorageError.known(JobKind(rawValue: kind), word: kind, column: "schedule.kind"),

@@ -40,7 +40,7 @@ extension StatusQueries {
     }
 
     /// Numbers by name; what is no whole number is left out, since an older or newer program may have written more.
-    private static func counts(_ json: String) -> [String: Int64] {
+    static func counts(_ json: String) -> [String: Int64] {
         let values = try? JSONDecoder().decode([String: LenientCount].self, from: Data(json.utf8))
         return (values ?? [:]).compactMapValues(\.value)
     }

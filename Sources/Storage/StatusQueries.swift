@@ -18,8 +18,8 @@ package struct StatusQueries: Sendable {
     /// Jobs, the newest first.
     ///
     /// Served by the primary key of `job` (its partitions follow one another in the order of ids), or by
-    /// `job_integration` when an integration is named; the stage and the files of each row by the primary keys of
-    /// `step` and `artifact`.
+    /// `job_integration` when an integration is named; the stage, the counts and the files of each row by the primary
+    /// keys of `step` and `artifact`.
     /// - Parameters:
     ///   - before: the last id of the page before; nil = from the newest.
     ///   - limit: rows, 1 to `largestPage`; anything else is brought into that range.
@@ -48,9 +48,11 @@ package struct StatusQueries: Sendable {
     private static let jobColumns: PostgresQuery = """
         SELECT j.id, n.slug AS institution_slug, n.name AS institution_name, i.slug AS integration_slug,
             i.name AS integration_name, j.kind, j.state, j.posted_by, j.created_at, j.updated_at, j.finished_at,
-            (SELECT time_zone FROM schedule c WHERE c.integration_id = i.id ORDER BY c.slug LIMIT 1) AS time_zone,
+            coalesce(
+                j.settings -> 'mapping' ->> 'timeZone',
+                (SELECT time_zone FROM schedule c WHERE c.integration_id = i.id ORDER BY c.slug LIMIT 1)) AS time_zone,
             stage.kind AS stage_kind, stage.state AS stage_state, stage.percent AS stage_percent,
-            EXISTS (SELECT 1 FROM artifact a WHERE a.job_id = j.id) AS has_artifacts
+            EXISTS (SELECT 1 FROM artifact a WHERE a.job_id = j.id) AS has_artifacts, roster.counts AS roster_counts
         FROM job j
         JOIN integration i ON i.id = j.integration_id
         JOIN institution n ON n.id = j.institution_id
@@ -60,6 +62,11 @@ package struct StatusQueries: Sendable {
             WHERE s.job_id = j.id AND s.state NOT IN ('completed', 'completed_with_warnings', 'skipped')
             ORDER BY s.ordinal LIMIT 1
         ) stage ON true
+        LEFT JOIN LATERAL (
+            SELECT (s.counts || coalesce(p.counts, '{}'))::text AS counts FROM step s
+            LEFT JOIN step_progress p ON p.job_id = s.job_id AND p.ordinal = s.ordinal
+            WHERE s.job_id = j.id AND s.kind = 'extract' ORDER BY s.ordinal LIMIT 1
+        ) roster ON true
         """
 
     private static func job(_ row: PostgresRow) throws -> JobView {
@@ -82,6 +89,7 @@ package struct StatusQueries: Sendable {
             createdAt: try row.decode("created_at"), updatedAt: try row.decode("updated_at"),
             finishedAt: try row.decode("finished_at"),
             timeZone: try row.decode("time_zone"), stage: stage,
-            hasArtifacts: try row.decode("has_artifacts"))
+            hasArtifacts: try row.decode("has_artifacts"),
+            rosterCounts: try row.decode("roster_counts", as: String?.self).map(counts) ?? [:])
     }
 }

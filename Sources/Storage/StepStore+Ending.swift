@@ -37,8 +37,8 @@ package struct StepEnding: Sendable {
 }
 
 extension StepStore {
-    /// Ends steps: their state, their attempt, their artifacts, the next step and its doorbell, and the job's state, all
-    /// in one statement and so in one transaction.
+    /// Ends steps: their state, their attempt, their artifacts, the next step and its doorbell, and the job's state,
+    /// all in one statement and so in one transaction.
     ///
     /// - Returns: the steps that were ended; whoever is missing had lost its lease, and nothing of it was written.
     package func end(_ endings: [StepEnding]) async throws -> Set<StepID> {

@@ -60,15 +60,17 @@ extension StepStore {
             SELECT job_id, ordinal, lease_owner, rescues::int, state, (SELECT count(*) FROM bell) AS bells FROM rescued
             """)
         return try rows.map { row in
-            let (job, ordinal, owner, rescues, state, _) = try row.decode((UUID.self, Int16.self, String.self, Int.self, String.self, Int64.self))
+            let (job, ordinal, owner, rescues, state, _) = try row.decode(
+                (UUID.self, Int16.self, String.self, Int.self, String.self, Int64.self))
             return Rescue(
                 step: StepID(job: JobID(job), ordinal: ordinal), owner: owner, rescues: rescues,
                 isParked: state == StepState.failed.rawValue)
         }
     }
 
-    /// Rings again for steps that were queued long ago and never taken, though no doorbell of theirs is left: the broker
-    /// lost its data, or somebody purged a queue. A second bell does no harm, as a claim takes a step only once.
+    /// Rings again for steps that were queued long ago and never taken, though no doorbell of theirs is left: the
+    /// broker lost its data, or somebody purged a queue. A second bell does no harm, as a claim takes a step only
+    /// once.
     ///
     /// - Returns: how many bells were rung.
     package func ringAgain(unansweredFor patience: Duration, limit: Int = 500) async throws -> Int {

@@ -51,7 +51,11 @@ package struct StepStore: Sendable {
             FROM claimed JOIN job ON job.id = claimed.job_id JOIN institution ON institution.id = job.institution_id
             """)
         return try rows.map { row in
-            let (job, ordinal, kind, token, failures, rescues, jobKind, settings, institution) = try row.decode((UUID.self, Int16.self, String.self, Int64.self, Int.self, Int.self, String.self, String.self, String.self))
+            let (job, ordinal, kind, token, failures, rescues, jobKind, settings, institution) = try row.decode(
+                (
+                    UUID.self, Int16.self, String.self, Int64.self, Int.self, Int.self, String.self, String.self,
+                    String.self
+                ))
             let id = JobID(job)
             return Claim(
                 lease: StepLease(step: StepID(job: id, ordinal: ordinal), token: token, owner: owner),

@@ -15,12 +15,14 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    package var description: String { "\(code.rawValue): \(message)" }
+    /// The sentence alone; `code` is for programs.
+    package var description: String { message }
 
     static func known<T>(_ value: T?, word: String, column: String) throws(StorageError) -> T {
         guard let value else {
             throw StorageError(
-                .unknownWord, "\(column) holds '\(word)', which this version does not know; upgrade this process.")
+                .unknownWord,
+                "The column \(column) holds '\(word)', which this version does not know. Upgrade this process.")
         }
         return value
     }

@@ -1,8 +1,8 @@
 import Jobs
 import NIOConcurrencyHelpers
 
-/// Where the running steps of this process stand: handlers write to it as often as they like, and the process reads what
-/// has changed once a second.
+/// Where the running steps of this process stand: handlers write to it as often as they like, and the process reads
+/// what has changed once a second.
 final class ProgressBoard: Sendable {
     private struct Entry {
         var percent = 0
@@ -39,7 +39,9 @@ final class ProgressBoard: Sendable {
         let percent = min(99, max(0, Int((fraction * 100).rounded(.down))))
         entries.withLockedValue { entries in
             guard var entry = entries[lease] else { return }
-            guard percent > entry.percent || counts.contains(where: { entry.counts[$0.key] != $0.value }) else { return }
+            guard percent > entry.percent || counts.contains(where: { entry.counts[$0.key] != $0.value }) else {
+                return
+            }
             entry.percent = max(entry.percent, percent)
             entry.counts.merge(counts) { $1 }
             entry.isChanged = true

@@ -32,7 +32,8 @@ package enum SettlementPolicy {
         switch retries.decision(on: failure, failures: failures, now: now, using: &generator) {
         case .tryAgain(let after, let costsTry):
             ending = StepEnding(
-                lease, event: costsTry ? .retry : .interrupt, outcome: failure.class == .interrupted ? .interrupted : .retry)
+                lease, event: costsTry ? .retry : .interrupt,
+                outcome: failure.class == .interrupted ? .interrupted : .retry)
             ending?.runAfter = after
             ending?.costsTry = costsTry
             ending?.result.reason = reason(failure, after: after, tries: failures + 1, limit: retries.attemptLimit)

@@ -30,7 +30,8 @@ struct StepExecutor: Sendable {
         do {
             guard let handler = handlers[claim.kind] else {
                 throw StepFailure(
-                    .interrupted, code: "worker.kind", message: "This worker does not run '\(claim.kind.rawValue)' steps.")
+                    .interrupted, code: "worker.kind",
+                    message: "This worker does not run '\(claim.kind.rawValue)' steps.")
             }
             let outcome = try await handler.run(context)
             let ending = SettlementPolicy.ending(of: claim.lease, outcome: outcome)
@@ -41,7 +42,8 @@ struct StepExecutor: Sendable {
             let failure = Task.isCancelled ? Self.interruption : Self.failure(from: error)
             var generator = SystemRandomNumberGenerator()
             let ending = SettlementPolicy.ending(
-                of: claim.lease, failure: failure, failures: claim.failures, retries: configuration.retries, now: Date(),
+                of: claim.lease, failure: failure, failures: claim.failures, retries: configuration.retries,
+                now: Date(),
                 using: &generator)
             record(begin, claim.kind, ending)
             var details = metadata(ending, since: begin)

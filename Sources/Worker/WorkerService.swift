@@ -8,9 +8,9 @@ import Storage
 
 /// Takes doorbells from the broker, claims their steps in Postgres, and runs them.
 ///
-/// The life of a delivery: it names a step; the claim takes the step under a lease and a fencing token; only then is the
-/// delivery acknowledged, long before the work is done. So a message is lost or doubled without harm, and the broker
-/// never waits for work. What the work ends with is written in one transaction with the next step's doorbell.
+/// The life of a delivery: it names a step; the claim takes the step under a lease and a fencing token; only then is
+/// the delivery acknowledged, long before the work is done. So a message is lost or doubled without harm, and the
+/// broker never waits for work. What the work ends with is written in one transaction with the next step's doorbell.
 ///
 /// Ending, in three stages: on a graceful shutdown nothing new is taken and running steps may finish; after
 /// `configuration.drain` they are interrupted and their leases handed back; cancellation is the third stage, now.
@@ -103,7 +103,8 @@ package struct WorkerService: Service {
             try? await consumer.acknowledge(deliveries)
             return claims
         } catch {
-            logger.warning("Could not claim steps; their doorbells ring again", metadata: [JobsKeys.Log.error: "\(error)"])
+            logger.warning(
+                "Could not claim steps; their doorbells ring again", metadata: [JobsKeys.Log.error: "\(error)"])
             // Without this pause a database that is down would be asked as fast as the broker can deliver.
             try? await Task.sleep(for: .seconds(1))
             for delivery in deliveries { try? await consumer.reject(delivery, requeue: true) }
@@ -144,7 +145,10 @@ package struct WorkerService: Service {
                     if try await steps.end([ending]).isEmpty {
                         logger.warning(
                             "A step's lease was lost; its result was not written",
-                            metadata: [JobsKeys.Log.jobID: "\(ending.lease.step.job)", JobsKeys.Log.attempt: "\(ending.lease.token)"])
+                            metadata: [
+                                JobsKeys.Log.jobID: "\(ending.lease.step.job)",
+                                JobsKeys.Log.attempt: "\(ending.lease.token)",
+                            ])
                     }
                     return
                 } catch {
@@ -170,7 +174,7 @@ package struct WorkerService: Service {
             do {
                 let held = try await steps.renew(leases, for: configuration.lease)
                 running.cancel(leases.filter { !held.contains($0) })
-            } catch where !Task.isCancelled {
+            } catch  where !Task.isCancelled {
                 logger.warning("Could not renew leases", metadata: [JobsKeys.Log.error: "\(error)"])
             } catch {}
         }

@@ -42,7 +42,8 @@ struct DemoCommand: AsyncParsableCommand {
         let status = try await canvas.whileServing { canvasAddress in
             try await source.whileServing { location in
                 let night = Night(
-                    program: program, folder: folder, canvas: canvasAddress, location: location, workers: workers, once: once)
+                    program: program, folder: folder, canvas: canvasAddress, location: location, workers: workers,
+                    once: once)
                 return try await night.run()
             }
         }
@@ -100,7 +101,7 @@ private struct Night: Sendable {
         say("Starting a private Postgres and a private RabbitMQ …")
         let port = try LocalServerPort.free()
         let cluster = try await LocalCluster.start(
-            in: folder, program: program,
+            in: folder, serverFolder: folder + "/servers", program: program,
             settings: [
                 "ROSTERLINE_STATUS_PORT": "\(port)", "ROSTERLINE_POLLING_INTERVAL_SECONDS": "0.5",
                 "ROSTERLINE_IMPORT_SETTLE_SECONDS": "5", "ROSTERLINE_RELAY_INTERVAL_SECONDS": "0.2",
@@ -126,7 +127,8 @@ private struct Night: Sendable {
 
     private func begin(_ cluster: LocalCluster) async throws {
         let description = folder + "/demo.yaml"
-        try Self.description(location: location, canvas: canvas).write(toFile: description, atomically: true, encoding: .utf8)
+        try Self.description(location: location, canvas: canvas).write(
+            toFile: description, atomically: true, encoding: .utf8)
         say(try await cluster.run(["apply", description]))
         say("Starting a scheduler, \(workers) workers and the status service …\n")
         try await cluster.start("scheduler", as: "scheduler")

@@ -1,11 +1,8 @@
 import ArgumentParser
-import Conversion
 import Foundation
 import Jobs
 import Postgres
-import Scheduler
 import Storage
-import Yams
 
 /// Stores institutions, integrations and schedules as a file describes them.
 struct ApplyCommand: AsyncParsableCommand {
@@ -47,89 +44,6 @@ struct ApplyCommand: AsyncParsableCommand {
                     print("  \(schedule.slug): \(schedule.cron) (\(schedule.timeZone)), next \(next)")
                 }
             }
-        }
-    }
-}
-
-/// What an apply file says.
-struct Description: Decodable {
-    struct Institution: Decodable {
-        let slug: String
-        let name: String
-        let integrations: [Integration]
-    }
-
-    struct Integration: Decodable {
-        let slug: String
-        let name: String
-        let source: IntegrationSettings.Source
-        let canvas: IntegrationSettings.CanvasAccount
-        let mapping: [String: MappingValue]?
-        let schedules: [Schedule]?
-
-        var settings: IntegrationSettings {
-            IntegrationSettings(source: source, canvas: canvas, mapping: mapping ?? [:])
-        }
-    }
-
-    struct Schedule: Decodable {
-        let slug: String
-        let cron: String
-        let timeZone: String
-        let paused: Bool?
-
-        /// When it fires next.
-        ///
-        /// - Throws: `ConfigurationError` that names what is wrong with it.
-        func next(after moment: Date = Date()) throws -> Date? {
-            guard let zone = TimeZone(identifier: timeZone) else {
-                throw ConfigurationError(
-                    description:
-                        "The schedule '\(slug)' names the time zone '\(timeZone)', which is none. Give an IANA name such as Europe/Berlin."
-                )
-            }
-            do {
-                return ScheduleCalculator(expression: try CronExpression(cron), zone: zone).next(after: moment)?.instant
-            } catch {
-                throw ConfigurationError(description: "The schedule '\(slug)': \(error)")
-            }
-        }
-    }
-
-    let institutions: [Institution]
-
-    /// Reads and checks a file.
-    init(contentsOf path: String) throws {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw ConfigurationError(description: "The file \(path) cannot be read.")
-        }
-        do {
-            self = try YAMLDecoder().decode(Description.self, from: text)
-        } catch let error as DecodingError {
-            throw ConfigurationError(description: "\(path): \(Self.words(error))")
-        } catch {
-            throw ConfigurationError(description: "\(path) is no YAML: \(error)")
-        }
-        for integration in institutions.flatMap(\.integrations) {
-            for schedule in integration.schedules ?? [] { _ = try schedule.next() }
-            do {
-                _ = try JSONDecoder().decode(
-                    ConversionRules.self, from: JSONEncoder().encode(integration.mapping ?? [:]))
-            } catch let error as DecodingError {
-                throw ConfigurationError(description: "The mapping of '\(integration.slug)': \(Self.words(error))")
-            }
-        }
-    }
-
-    private static func words(_ error: DecodingError) -> String {
-        func place(_ context: DecodingError.Context) -> String {
-            context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
-        }
-        return switch error {
-        case .keyNotFound(let key, let context): "'\(key.stringValue)' is missing in \(place(context))."
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-            "\(place(context)) cannot be read: \(context.debugDescription)"
-        @unknown default: "\(error)"
         }
     }
 }

@@ -56,7 +56,8 @@ struct Cluster: Sendable {
         return CurlClient(configuration: configuration, logger: logger)
     }
 
-    /// Makes clients for Canvas accounts; each reads its token anew for each request, so that it can be changed at any time.
+    /// Makes clients for Canvas accounts; each reads its token anew for each request, so that it can be changed at
+    /// any time.
     func canvasClients(_ http: CurlClient) -> @Sendable (IntegrationSettings.CanvasAccount) throws -> CanvasClient {
         { [logger] account in
             guard var configuration = CanvasConfiguration(baseURL: account.address) else {
@@ -78,8 +79,8 @@ struct Cluster: Sendable {
         }
     }
 
-    /// Runs services until SIGTERM or SIGINT, which end them in reverse order and gently; a second signal, or `patience`,
-    /// ends them at once.
+    /// Runs services until SIGTERM or SIGINT, which end them in reverse order and gently; a second signal, or
+    /// `patience`, ends them at once.
     func run(_ services: [any Service], patience: Duration = .seconds(10)) async throws {
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },

@@ -3,12 +3,15 @@ struct ConfigurationError: Error, CustomStringConvertible, Equatable {
     let description: String
 
     /// A key that nobody reads: most likely a slip of the pen.
-    static func unknown(_ name: String, among known: [String]) -> ConfigurationError {
-        guard let nearest = known.min(by: { distance(name, $0) < distance(name, $1) }) else {
-            return ConfigurationError(description: "There is no key '\(name)'.")
-        }
+    ///
+    /// - Parameter place: the file and the table, where the key is not one of the settings.
+    static func unknown(_ name: String, among known: [String], at place: String? = nil) -> ConfigurationError {
+        let nearest = known.min { distance(name, $0) < distance(name, $1) } ?? ""
+        let list =
+            place == nil ? "'rosterline settings' lists all keys." : "Known there: \(known.joined(separator: ", "))."
         return ConfigurationError(
-            description: "There is no key '\(name)'; did you mean '\(nearest)'? 'rosterline settings' lists all keys.")
+            description: (place.map { "\($0): " } ?? "")
+                + "There is no key '\(name)'; did you mean '\(nearest)'? \(list)")
     }
 
     static func malformed(_ name: String, _ setting: Setting, value: String) -> ConfigurationError {

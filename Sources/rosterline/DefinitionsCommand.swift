@@ -6,7 +6,8 @@ import RabbitMQ
 struct DefinitionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "definitions",
-        abstract: "Prints the broker's policies (dead letters, limits) as a definitions file for 'rabbitmqctl import_definitions'.",
+        abstract:
+            "Prints the broker's policies (dead letters, limits) as a definitions file for 'rabbitmqctl import_definitions'.",
         discussion: "Policies cannot be set over AMQP; without them a message that is put aside is lost.")
 
     func run() async throws {

@@ -41,8 +41,10 @@ struct JobWatcher {
     /// The counts, the time and what people should know.
     func summarize(_ details: JobDetailsView) {
         let seconds = (details.job.finishedAt ?? Date()).timeIntervalSince(details.job.createdAt)
-        print("\n\(details.job.state.title) in \(String(format: "%.1f", seconds)) s, job \(details.job.id)\n")
+        let words = details.job.finishedAt == nil ? "\(details.job.state.title) since" : "\(details.job.state.title) in"
+        print("\n\(words) \(String(format: "%.1f", seconds)) s, job \(details.job.id)\n")
         for row in Self.table(details) { print(row) }
+        if let line = Self.issues(details) { print("\n\(line)") }
         for step in details.steps {
             if let reason = step.reason, !reason.isEmpty { print("\n\(step.title): \(reason)") }
             if let message = step.errorMessage { print("\n\(step.title) failed (\(step.errorCode ?? "")): \(message)") }
@@ -82,14 +84,22 @@ struct JobWatcher {
         let convert = counts(.convert)
         let canvas = counts(.importBatch)
         var rows = [
-            "Canvas type     " + cell("in roster") + cell("sent") + cell("taken")
+            "Canvas type     " + cell("in roster") + cell("sent") + cell("taken") + "   rows in the roster are those of"
         ]
         for (type, source) in types where convert["canvas.\(type)"] != nil || extract["\(source).extracted"] != nil {
             rows.append(
                 type.padding(toLength: 16, withPad: " ", startingAt: 0) + number(extract["\(source).extracted"])
-                    + number(convert["canvas.\(type)"]) + number(canvas["canvas.\(type)"]))
+                    + number(convert["canvas.\(type)"]) + number(canvas["canvas.\(type)"]) + "   \(source).csv")
         }
-        return rows
+        return rows.count > 1 ? rows : []
+    }
+
+    private static func issues(_ details: JobDetailsView) -> String? {
+        let counts = details.steps.first { $0.kind == StepKind.convert.rawValue }?.counts ?? [:]
+        let severities = [("issues.errors", "errors"), ("issues.warnings", "warnings"), ("issues.notices", "notices")]
+        guard severities.contains(where: { counts[$0.0, default: 0] > 0 }) else { return nil }
+        return "In the roster: " + severities.map { "\(counts[$0.0, default: 0]) \($0.1)" }.joined(separator: ", ")
+            + "; see issues.csv on the job's page."
     }
 }
 

@@ -18,14 +18,15 @@ struct JobsCommand: AsyncParsableCommand {
         @Option(help: "Go on below this job id.")
         var before: String?
 
-        func run() async throws {
+        func validate() throws {
             guard (1...StatusQueries.largestPage).contains(limit) else {
                 throw ValidationError("--limit is 1 to \(StatusQueries.largestPage).")
             }
-            let cursor = try before.map { text in
-                guard let id = JobID(text) else { throw ValidationError("'\(text)' is no job id.") }
-                return id
-            }
+            if let before, JobID(before) == nil { throw ValidationError("'\(before)' is no job id.") }
+        }
+
+        func run() async throws {
+            let cursor = before.flatMap(JobID.init)
             let cluster = try await Cluster(role: "jobs")
             try await cluster.withPool("jobs") { pool in
                 let page = try await StatusQueries(pool).jobs(before: cursor, limit: limit)
@@ -46,8 +47,12 @@ struct JobsCommand: AsyncParsableCommand {
         @Argument(help: "The job's id.")
         var id: String
 
+        func validate() throws {
+            guard JobID(id) != nil else { throw ValidationError("'\(id)' is no job id.") }
+        }
+
         func run() async throws {
-            guard let job = JobID(id) else { throw ValidationError("'\(id)' is no job id.") }
+            guard let job = JobID(id) else { return }
             let cluster = try await Cluster(role: "jobs")
             try await cluster.withPool("jobs") { pool in
                 guard let details = try await StatusQueries(pool).details(of: job) else {
@@ -55,6 +60,16 @@ struct JobsCommand: AsyncParsableCommand {
                 }
                 for step in details.steps {
                     print("\(step.ordinal). \(step.title): \(step.state.rawValue), \(step.percent) %")
+                    for attempt in details.attempts where attempt.ordinal == step.ordinal {
+                        let end = attempt.outcome ?? "running"
+                        print(
+                            "   attempt \(attempt.token) by \(attempt.worker), \(attempt.startedAt.formatted(.iso8601)): \(end)"
+                        )
+                    }
+                    for file in details.artifacts where file.ordinal == step.ordinal {
+                        let hash = file.sha256.map { String(format: "%02x", $0) }.joined()
+                        print("   \(file.name), \(file.bytes) bytes, sha256 \(hash)")
+                    }
                 }
                 JobWatcher(queries: StatusQueries(pool)).summarize(details)
             }

@@ -25,7 +25,9 @@ struct SettingsCommand: AsyncParsableCommand {
     func run() async throws {
         for setting in Setting.all {
             print("\(setting.key)\n    \(setting.environmentName)")
-            print("    \(setting.help) (\(setting.form.words); \(setting.fallback.map { "default \($0)" } ?? "no default"))\n")
+            print(
+                "    \(setting.help) (\(setting.form.words); \(setting.fallback.map { "default \($0)" } ?? "no default"))\n"
+            )
         }
     }
 }

@@ -12,8 +12,8 @@ struct Setting: Sendable {
             switch self {
             case .text: "text"
             case .secret: "secret text; or its file as …File"
-            case .whole(let range): "whole number, \(range.lowerBound) to \(range.upperBound)"
-            case .seconds(let range): "seconds, \(range.lowerBound) to \(range.upperBound)"
+            case .whole(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+            case .seconds(let range): "seconds from \(range.lowerBound) to \(range.upperBound)"
             case .choice(let choices): choices.joined(separator: " or ")
             }
         }
@@ -61,10 +61,11 @@ extension Setting {
             "One JSON object for each line, or text for a terminal."),
         Setting(
             "postgres.url", .secret,
-            "Where the truth is: postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=/ca.pem."),
+            "The database, as postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=/ca.pem."),
         Setting("postgres.poolSize", .whole(2...200), default: "10", "Connections that one process opens at most."),
         Setting(
-            "rabbitmq.url", .secret, "The broker: amqps://user:password@host:5671/vhost; further hosts after commas."),
+            "rabbitmq.url", .secret, "The broker, as amqps://user:password@host:5671/vhost; further hosts after commas."
+        ),
         Setting("rabbitmq.prefix", .text, default: "rosterline", "Begins the names of queues and exchanges."),
         Setting(
             "artifacts.folder", .text, default: "/var/lib/rosterline/artifacts",

@@ -11,17 +11,24 @@ struct SyncCommand: AsyncParsableCommand {
     @Argument(help: "The integration, as institution/integration.")
     var integration: String
 
-    @Flag(help: "Show progress until the job has ended; exit 1 if it failed, was held or cancelled.")
+    @Flag(
+        help:
+            "Show progress until the job has ended; exit 0 if it is complete, also with warnings, 1 if it failed, was held or cancelled."
+    )
     var wait = false
 
     @Option(help: "With --wait: give up waiting after so many seconds (the job goes on); exit 2.")
     var timeout: Int = 86_400
 
-    func run() async throws {
-        let parts = integration.split(separator: "/")
+    private var parts: [Substring] { integration.split(separator: "/") }
+
+    func validate() throws {
         guard parts.count == 2 else {
             throw ValidationError("'\(integration)' must have the form institution/integration.")
         }
+    }
+
+    func run() async throws {
         let cluster = try await Cluster(role: "sync")
         try await cluster.withPool("sync") { pool in
             let id = try await IntegrationStore(pool).id(institution: String(parts[0]), integration: String(parts[1]))

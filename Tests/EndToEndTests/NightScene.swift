@@ -31,7 +31,8 @@ actor NightScene {
             host: cluster.postgres.host, port: cluster.postgres.port, database: cluster.postgres.database,
             user: cluster.postgres.user)
         configuration.poolSize = 2
-        let pool = PostgresPool(configuration: configuration, logger: Logger(label: "night") { _ in SwiftLogNoOpLogHandler() })
+        let pool = PostgresPool(
+            configuration: configuration, logger: Logger(label: "night") { _ in SwiftLogNoOpLogHandler() })
         database = pool
         running = Task { try await pool.run() }
         try await cluster.start("scheduler", as: "scheduler")
@@ -51,7 +52,8 @@ actor NightScene {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
         let minute = calendar.dateComponents([.minute, .hour, .day, .month], from: planned)
-        let cron = [minute.minute, minute.hour, minute.day, minute.month].map { "\($0 ?? 0)" }.joined(separator: " ") + " *"
+        let cron =
+            [minute.minute, minute.hour, minute.day, minute.month].map { "\($0 ?? 0)" }.joined(separator: " ") + " *"
         let path = "\(folder)/\(name).yaml"
         let text = """
             institutions:
@@ -108,7 +110,8 @@ actor NightScene {
 
     /// Waits until the job has ended.
     func waitForEnd(of job: UUID, for limit: Duration = .seconds(90)) async throws -> String {
-        try await wait("job \(job) ends", for: limit, "SELECT state FROM job WHERE id = \(job) AND finished_at IS NOT NULL")
+        try await wait(
+            "job \(job) ends", for: limit, "SELECT state FROM job WHERE id = \(job) AND finished_at IS NOT NULL")
     }
 
     /// One number.
