@@ -15,7 +15,8 @@ package struct CanvasClient: Sendable {
     private let onRateLimit: @Sendable (CanvasRateLimit) -> Void
 
     /// - Parameters:
-    ///   - token: the access token; what it throws becomes `.unauthorized`.
+    ///   - token: the access token; what it throws becomes `.tokenUnreadable`, with its description as remedy,
+    ///     which is shown to people and so must not hold the token.
     ///   - onRateLimit: told after each answer that carries Canvas's figures.
     package init(
         configuration: CanvasConfiguration,
@@ -105,21 +106,20 @@ package struct CanvasClient: Sendable {
         do {
             value = try await token()
         } catch {
-            throw CanvasError(
-                .unauthorized, operation: operation, status: nil, mayHaveArrived: false, detail: "\(error)")
+            throw CanvasError(tokenUnreadable: Self.sentence("\(error)"), operation: operation)
         }
         // A line break in it would end the header.
         guard !value.isEmpty, value.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
             throw CanvasError(
-                .unauthorized,
-                operation: operation,
-                status: nil,
-                mayHaveArrived: false,
-                detail: "the token is empty or has characters no token has"
-            )
+                tokenUnreadable:
+                    "It is empty or has characters that no token has: put one line there, the token and nothing else.",
+                operation: operation)
         }
         return value
     }
+
+    /// Begins as a sentence does, as it follows one.
+    private static func sentence(_ words: String) -> String { words.prefix(1).uppercased() + words.dropFirst() }
 
     private func metadata(_ operation: String, _ head: HTTPResponse, _ rateLimit: CanvasRateLimit) -> Logger.Metadata {
         var metadata: Logger.Metadata = [

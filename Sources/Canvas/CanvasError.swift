@@ -6,8 +6,10 @@ import HTTPTypes
 package struct CanvasError: Error, Sendable {
     /// What callers act on.
     package enum Code: String, Sendable, CaseIterable {
-        /// The token is unknown, expired, or could not be had.
+        /// The token is unknown to Canvas, expired or revoked.
         case unauthorized
+        /// The token could not be had where its secret should be, or is no token; Canvas was not asked.
+        case tokenUnreadable
         /// The token's owner lacks a permission, or SIS imports are off.
         case forbidden
         /// Over the rate limit: see `retryAfter`.
@@ -72,7 +74,20 @@ package struct CanvasError: Error, Sendable {
         detail = String(text.prefix(500))
     }
 
-    /// An answer that cannot be used, or a token that cannot be had.
+    /// A token that cannot be had; the words are those of the secret, which name its place and what to do there.
+    init(tokenUnreadable words: String, operation: String) {
+        code = .tokenUnreadable
+        self.operation = operation
+        status = nil
+        remedy = words
+        isTransient = false
+        requestMayHaveArrived = false
+        retryAfter = nil
+        transport = nil
+        detail = ""
+    }
+
+    /// An answer that cannot be used.
     init(_ code: Code, operation: String, status: Int?, mayHaveArrived: Bool, detail: String) {
         self.code = code
         self.operation = operation
@@ -117,6 +132,8 @@ package struct CanvasError: Error, Sendable {
 
     private static func remedy(_ code: Code) -> String {
         switch code {
+        // Never used: this one comes with words of its own.
+        case .tokenUnreadable: "Put the access token where the integration's secret points to."
         case .unauthorized: "Make a new access token in Canvas and put it where the integration's secret points to."
         case .forbidden:
             "Give the token's owner the permission to import SIS data, and switch SIS imports on for the account."
@@ -134,8 +151,42 @@ package struct CanvasError: Error, Sendable {
 extension CanvasError: CustomStringConvertible, CustomDebugStringConvertible {
     /// Short, without Canvas's words.
     package var description: String {
-        let reason = transport.map { " \($0.code.rawValue)" } ?? status.map { " \($0)" } ?? ""
-        return "\(code.rawValue)\(reason) at \(operation): \(remedy)"
+        let number = status.map { " (\($0))" } ?? ""
+        return "Could not \(operation): \(reason)\(number). \(remedy)"
+    }
+
+    private var reason: String {
+        switch code {
+        case .unauthorized: "Canvas does not accept the token"
+        case .tokenUnreadable: "the token cannot be read"
+        case .forbidden: "Canvas does not allow it to the token's owner"
+        case .throttled: "Canvas asks for fewer requests"
+        case .notFound: "Canvas knows no such thing"
+        case .badRequest: "Canvas refuses the request as it is"
+        case .serverError: "Canvas failed"
+        case .unreadableAnswer: "the answer is not one of Canvas"
+        case .transport: transport.map { Self.reason($0.code) } ?? "there was no answer"
+        }
+    }
+
+    private static func reason(_ code: CurlError.Code) -> String {
+        switch code {
+        case .couldNotResolve: "the host of Canvas cannot be found"
+        case .couldNotConnect: "Canvas cannot be reached"
+        case .proxyFailed: "the proxy cannot be used"
+        case .timedOut: "there was no answer in time"
+        case .tlsFailed: "the connection is not secure"
+        case .sendFailed, .receiveFailed: "the connection broke"
+        case .tooLarge: "the answer is larger than the limit"
+        case .tooManyRedirects: "there are too many redirects"
+        case .invalidRequest: "the address cannot be used"
+        case .unreadableFile, .bodyFailed: "the file to send cannot be read"
+        case .unwritableFile: "the file to save cannot be written"
+        case .cancelled: "it was cancelled"
+        case .closed: "the client has been shut down"
+        case .overloaded: "too many requests are under way"
+        case .other: "the request failed"
+        }
     }
 
     /// With Canvas's words.

@@ -174,6 +174,9 @@ extension ConversionRules {
     }
 
     /// Reads stored rules; keys left out take their defaults.
+    /// The names of all rules, for whoever checks what was written.
+    package static var names: [String] { CodingKeys.allCases.map(\.rawValue) }
+
     package init(from decoder: any Decoder) throws {
         self.init()
         let container = try decoder.container(keyedBy: CodingKeys.self)

@@ -13,6 +13,7 @@ struct EnrollmentFile: ~Copyable {
     private var attended: [Bool]
     private var primaries: [UInt8]
     private var writtenRows = 0
+    private var ids: EnrollmentIDs?
 
     init(_ run: ConversionRun, classOrder: [UInt32], userOrder: [UInt32]) {
         self.run = run
@@ -31,6 +32,7 @@ struct EnrollmentFile: ~Copyable {
     ) throws {
         guard run.snapshot.table(.enrollments) != nil else { return }
         let (run, all) = (run, records.records)
+        ids = records.ids
         try run.write("enrollments.csv", columns: Self.columns) { writer in
             var start = 0
             func record(_ place: Int) -> EnrollmentRecord { all[order.map { Int($0[place]) } ?? place] }
@@ -71,7 +73,8 @@ struct EnrollmentFile: ~Copyable {
         _ record: EnrollmentRecord, _ code: RosterIssueCode, _ severity: RosterIssue.Severity, _ message: String,
         _ outcome: RosterIssue.Outcome
     ) throws {
-        try run.ledger.note(.enrollments, row: Int(record.row), code, severity, message, outcome)
+        let id = try ids?.id(ofRow: Int(record.row)) ?? ""
+        try run.ledger.note(.enrollments, row: Int(record.row), code, severity, id: id, message, outcome)
     }
 
     private mutating func take(

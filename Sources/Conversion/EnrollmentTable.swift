@@ -12,7 +12,8 @@ struct EnrollmentTable: ~Copyable {
         let id, status, classID, userID, role, primary, begin, end: Int
 
         init(_ header: RosterHeader) {
-            id = header.position(of: .sourcedId)
+            // Some sources give enrolments no ids; then the user stands for it in issues.
+            id = header.position(of: header.has(.sourcedId) ? .sourcedId : .userSourcedId)
             status = header.position(of: .status)
             classID = header.position(of: .classSourcedId)
             userID = header.position(of: .userSourcedId)
@@ -25,6 +26,7 @@ struct EnrollmentTable: ~Copyable {
 
     private let run: ConversionRun
     private(set) var records: [EnrollmentRecord] = []
+    private(set) var ids: EnrollmentIDs?
     private var lastClass = -1
 
     init(_ run: ConversionRun, classes: inout ClassTable, users: inout UserTable) throws {
@@ -33,7 +35,11 @@ struct EnrollmentTable: ~Copyable {
         // The exact number is known, so the block is taken once; pages that are never touched cost nothing.
         records.reserveCapacity(min(run.snapshot.table(.enrollments)?.rows ?? 0, 1 << 26))
         let columns = Columns(reader.header)
+        if let table = run.snapshot.table(.enrollments), columns.id >= 0 {
+            ids = try EnrollmentIDs(path: run.snapshot.path(of: table), column: columns.id)
+        }
         while try reader.next(run.ledger) {
+            ids?.pass(row: reader.row, offset: reader.place.offset)
             try take(reader, columns, &classes, &users)
         }
     }

@@ -68,16 +68,19 @@ struct OrgTable: ~Copyable {
         let folded = field.string.lowercased()
         if let kind = Self.standard[folded] {
             let message = "The word's form is not the standard's."
-            try run.ledger.note(.orgs, row: reader.row, .valueEnumCase, .warning, field: .type, message)
+            try run.ledger.note(
+                .orgs, row: reader.row, .valueEnumCase, .warning, id: reader.sourcedID, field: .type, message)
             return kind
         }
         if let mapped = run.rules.orgMap[folded], let kind = Self.standard[mapped.lowercased()] {
             let message = "The type is not of the standard; read as \(mapped)."
-            try run.ledger.note(.orgs, row: reader.row, .valueEnumUnknown, .warning, field: .type, message)
+            try run.ledger.note(
+                .orgs, row: reader.row, .valueEnumUnknown, .warning, id: reader.sourcedID, field: .type, message)
             return kind
         }
         let message = "The type is unknown; read as \(hasParent ? "school" : "district")."
-        try run.ledger.note(.orgs, row: reader.row, .orgTypeUnknown, .warning, field: .type, message)
+        try run.ledger.note(
+            .orgs, row: reader.row, .orgTypeUnknown, .warning, id: reader.sourcedID, field: .type, message)
         return hasParent ? .school : .upper
     }
 

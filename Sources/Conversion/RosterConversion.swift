@@ -38,7 +38,7 @@ package enum RosterConversion {
                 snapshot: snapshot, rules: rules, day: today, folder: folder, progress: progress)
             return try convert(run)
         } catch let error as CSVError {
-            throw RosterError(error, file: "the conversion")
+            throw RosterError(error, file: "The conversion")
         }
     }
 

@@ -72,7 +72,8 @@ struct SessionTable: ~Copyable {
         if let first = start, let last = end, last < first {
             let message = "The session ends before it starts; it has no dates."
             try run.ledger.note(
-                .academicSessions, row: reader.row, .sessionEndBeforeStart, .warning, field: .endDate, message)
+                .academicSessions, row: reader.row, .sessionEndBeforeStart, .warning, id: reader.sourcedID,
+                field: .endDate, message)
             start = nil
             end = nil
         }
@@ -81,7 +82,8 @@ struct SessionTable: ~Copyable {
         if !isExact && header.has(.type) {
             let isCase = ["gradingperiod", "semester", "term", "schoolyear"].contains(type.lowercased())
             try run.ledger.note(
-                .academicSessions, row: reader.row, isCase ? .valueEnumCase : .valueEnumUnknown, .warning, field: .type,
+                .academicSessions, row: reader.row, isCase ? .valueEnumCase : .valueEnumUnknown, .warning,
+                id: reader.sourcedID, field: .type,
                 isCase ? "The word's form is not the standard's." : "The type is unknown; read as term.")
         }
         return Session(

@@ -39,6 +39,7 @@ struct TableReader: ~Copyable {
     let isDelta: Bool
 
     private let fileName: String
+    private let idPosition: Int
     private let holdsNUL: Bool
     private let essential: [Int]
     private let meter: ConversionMeter
@@ -58,11 +59,17 @@ struct TableReader: ~Copyable {
         }
         header = try RosterHeader(kind: table.kind, names: scanner.fields, file: table.file)
         essential = header.essentialPositions
+        let namesUsers = table.kind == .roles || table.kind == .relationships
+        idPosition = header.position(of: namesUsers || !header.has(.sourcedId) ? .userSourcedId : .sourcedId)
         self.scanner = scanner
     }
 
     /// The current row's number; the header is 1.
     var row: Int { scanner.recordNumber }
+
+    /// The current row's id for its issues, or empty. Roles, relationships, and enrolments of a source that gives them
+    /// no ids go by their user.
+    var sourcedID: String { field(idPosition).string }
 
     /// Where the current row lies in the file.
     var place: (offset: UInt64, bytes: Int) { (scanner.recordOffset, scanner.recordBytes) }
@@ -86,11 +93,12 @@ struct TableReader: ~Copyable {
 
     private func isReadable(_ ledger: IssueLedger) throws -> Bool {
         if holdsNUL && record.firstIndex(of: 0) != nil {
-            try ledger.note(kind, row: row, .rowNUL, .error, "The row holds a NUL character.", .skipped)
+            try ledger.note(kind, row: row, .rowNUL, .error, id: sourcedID, "The row holds a NUL character.", .skipped)
             return false
         }
         if scanner.hasStrayQuote {
-            try ledger.note(kind, row: row, .rowStrayQuote, .warning, "A quote stands inside an unquoted field.")
+            try ledger.note(
+                kind, row: row, .rowStrayQuote, .warning, id: sourcedID, "A quote stands inside an unquoted field.")
         }
         let (count, width) = (scanner.fieldCount, header.width)
         guard count != width else { return true }
@@ -98,10 +106,10 @@ struct TableReader: ~Copyable {
         let lacks = essential.contains { $0 >= count }
         let hasExtra = count > width && (width..<count).contains { !field($0).isEmpty }
         if lacks || hasExtra {
-            try ledger.note(kind, row: row, .rowWidth, .error, counts, .skipped)
+            try ledger.note(kind, row: row, .rowWidth, .error, id: sourcedID, counts, .skipped)
             return false
         }
-        try ledger.note(kind, row: row, .rowWidth, .warning, counts)
+        try ledger.note(kind, row: row, .rowWidth, .warning, id: sourcedID, counts)
         return true
     }
 }
@@ -113,22 +121,25 @@ extension TableReader {
         if field.isEmpty {
             if isDelta {
                 let message = "A delta row needs a status; it counts as active."
-                try ledger.note(kind, row: row, .rowRequiredInDelta, .error, field: .status, message)
+                try ledger.note(kind, row: row, .rowRequiredInDelta, .error, id: sourcedID, field: .status, message)
             }
             return false
         }
         let (word, isExact) = StatusWord.read(field)
         if word == .unknown {
             let message = "The status is none of active and tobedeleted; it counts as active."
-            try ledger.note(kind, row: row, .valueEnumUnknown, .warning, field: .status, message)
+            try ledger.note(kind, row: row, .valueEnumUnknown, .warning, id: sourcedID, field: .status, message)
             return false
         }
         if !isExact {
             try ledger.note(
-                kind, row: row, .valueEnumCase, .warning, field: .status, "The word's form is not the standard's.")
+                kind, row: row, .valueEnumCase, .warning, id: sourcedID, field: .status,
+                "The word's form is not the standard's.")
         }
         if !isDelta {
-            try ledger.note(kind, row: row, .rowForbiddenInBulk, .warning, field: .status, "A bulk row has no status.")
+            try ledger.note(
+                kind, row: row, .rowForbiddenInBulk, .warning, id: sourcedID, field: .status,
+                "A bulk row has no status.")
         }
         return word == .toBeDeleted
     }
@@ -142,10 +153,11 @@ extension TableReader {
         case .blank, .exact: break
         case .otherForm:
             try ledger.note(
-                kind, row: row, .valueDateForm, .warning, field: column, "The date is not in the form YYYY-MM-DD.")
+                kind, row: row, .valueDateForm, .warning, id: sourcedID, field: column,
+                "The date is not in the form YYYY-MM-DD.")
         case .unknown:
             let message = "The date cannot be understood; it counts as blank."
-            try ledger.note(kind, row: row, .valueDateAmbiguous, .error, field: column, message)
+            try ledger.note(kind, row: row, .valueDateAmbiguous, .error, id: sourcedID, field: column, message)
         }
         return reading.day
     }

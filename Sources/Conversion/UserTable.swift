@@ -97,7 +97,8 @@ struct UserTable: ~Copyable {
         let field = reader.field(position)
         guard let (word, form) = RoleWord.read(field, map: run.rules.roleMap) else {
             let message = "The role is unknown; the account gets no declared type."
-            try run.ledger.note(.users, row: reader.row, .valueEnumUnknown, .warning, field: .role, message)
+            try run.ledger.note(
+                .users, row: reader.row, .valueEnumUnknown, .warning, id: reader.sourcedID, field: .role, message)
             return .none
         }
         try reader.noteForm(form, .role, run.ledger)
@@ -112,10 +113,11 @@ extension TableReader {
         case .exact: break
         case .otherCase:
             try ledger.note(
-                kind, row: row, .valueEnumCase, .warning, field: column, "The word's form is not the standard's.")
+                kind, row: row, .valueEnumCase, .warning, id: sourcedID, field: column,
+                "The word's form is not the standard's.")
         case .mapped:
             let message = "The role is not of the standard; it was read through the role map."
-            try ledger.note(kind, row: row, .valueEnumUnknown, .warning, field: column, message)
+            try ledger.note(kind, row: row, .valueEnumUnknown, .warning, id: sourcedID, field: column, message)
         }
     }
 }

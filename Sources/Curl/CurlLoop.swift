@@ -12,8 +12,8 @@ import Glibc
 /// One turn: take the commands, let libcurl work (its callbacks fill the transfers' buffers), settle what ended,
 /// sleep. Nothing here blocks but the sleep, and the reading of files to send.
 ///
-/// Considered and dropped: an actor whose executor is this loop. Every command would have been a job, and the mailbox is
-/// needed anyway for cancellation, which comes from code that cannot await.
+/// Considered and dropped: an actor whose executor is this loop. Every command would have been a job, and the mailbox
+/// is needed anyway for cancellation, which comes from code that cannot await.
 @safe final class CurlLoop {
     private let configuration: CurlConfiguration
     private let mailbox: CurlMailbox

@@ -61,25 +61,44 @@ package struct ImportPollingService: Service {
     /// - Returns: how many imports were asked about.
     package func pollDue() async throws -> Int {
         let due = try await imports.takeDue(limit: configuration.concurrency, next: configuration.interval)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for poll in due { group.addTask { try await ask(poll) } }
-            try await group.waitForAll()
+        let failures = await withTaskGroup(of: (any Error)?.self) { group in
+            for poll in due {
+                group.addTask {
+                    do { try await ask(poll) } catch { return error }
+                    return nil
+                }
+            }
+            // Whatever befell one import, the others are asked about to the end.
+            return await group.reduce(into: [any Error]()) { if let error = $1 { $0.append(error) } }
         }
+        if let error = failures.first { throw error }
         return due.count
     }
 
     private func ask(_ poll: ImportStore.Poll) async throws {
         polls.increment()
         do {
-            let canvas = try client(IntegrationSettings(decoding: poll.settings).canvas)
+            let account = try account(of: poll)
+            let canvas = try client(account)
             let answer = try await canvas.sisImport(poll.canvasID)
             try await take(answer, for: poll, canvas: canvas)
         } catch let error as CanvasError {
             try await refused(error, poll)
         } catch let error as StepFailure {
-            // The account's token cannot be read: a person must mend it, and meanwhile nothing is lost by asking again.
+            // The token or the settings cannot be read: a person must mend it, and asking again loses nothing.
             try await imports.pollFailed(poll, nextPollAt: nil)
             try await steps.reportWaiting(poll.lease.step, percent: 0, reason: error.message, counts: [:])
+        }
+    }
+
+    private func account(of poll: ImportStore.Poll) throws -> IntegrationSettings.CanvasAccount {
+        do {
+            return try IntegrationSettings(decoding: poll.settings).canvas
+        } catch {
+            // Never the decoder's own error: it would end the polls of everybody else in this round.
+            throw StepFailure(
+                .permanent, code: "settings.unreadable",
+                message: "The settings that this job began with cannot be read by this version; upgrade the poller.")
         }
     }
 

@@ -37,7 +37,7 @@ package struct MaintenanceService: Service {
                 } catch is CancellationError {
                     return
                 } catch {
-                    if outage.began(at: Date()) {
+                    if !Task.isCancelled, outage.began(at: Date()) {
                         logger.warning(
                             "Maintenance cannot reach its tables", metadata: [JobsKeys.Log.error: "\(error)"])
                     }

@@ -1,4 +1,7 @@
-/// Decides which files of a package are which tables: pure, from names alone.
+/// Decides which files of a package are which tables: pure, from names, and where these say nothing from headers.
+///
+/// Made from the names first; then whoever can read looks at the ``candidates``, and ``settle(headers:)`` gives a file
+/// of a name of its own the place of a table that the package lacks.
 struct PackageListing: Sendable, Equatable {
     /// A file of the package.
     struct File: Sendable, Equatable {
@@ -18,8 +21,8 @@ struct PackageListing: Sendable, Equatable {
     /// The manifest.
     private(set) var manifest: File?
 
-    /// Names of files that are none of the standard's.
-    private(set) var unknown: [String] = []
+    /// Files that are no table.
+    private(set) var unknown: [File] = []
 
     /// What deviates from the standard.
     private(set) var issues: [RosterIssue] = []
@@ -40,6 +43,42 @@ struct PackageListing: Sendable, Equatable {
             }
             take(file)
         }
+    }
+
+    /// Unknown CSV files that may be tables by their columns.
+    var candidates: [File] {
+        Array(unknown.filter { $0.folders.count <= 1 && $0.name.lowercased().hasSuffix(".csv") }.prefix(64))
+    }
+
+    /// Finds tables among the ``candidates`` by their columns, and names what remains unknown.
+    ///
+    /// - Parameter headers: column names by path, as far as they could be read.
+    mutating func settle(headers: [String: [String]]) {
+        var alike: [RosterTableKind: [File]] = [:]
+        for file in candidates {
+            let kinds = headers[file.path].map(RosterHeader.kinds(ofColumns:)) ?? []
+            if kinds.count == 1 { alike[kinds[0], default: []].append(file) }
+        }
+        var reasons: [String: String] = [:]
+        for kind in RosterTableKind.allCases {
+            guard let files = alike[kind] else { continue }
+            if tables[kind] == nil && files.count == 1 {
+                tables[kind] = files[0]
+                unknown.removeAll { $0 == files[0] }
+                note(files[0], .packageFileName, "It has the columns of \(kind.fileName) and is read as that.")
+            } else {
+                let why = tables[kind] != nil ? "the package has that table" : "several files have them"
+                for file in files { reasons[file.path] = "Its columns are those of \(kind.fileName), but \(why)" }
+            }
+        }
+        for file in unknown {
+            let reason = reasons[file.path] ?? "The file is no table of the standard"
+            note(file, .packageUnknownFile, "\(reason); it is not read.", severity: .notice)
+        }
+        noteNesting()
+    }
+
+    private mutating func noteNesting() {
         if let nested = ([manifest].compactMap { $0 } + tables.values).filter({ !$0.folders.isEmpty }).map(\.path).min()
         {
             let folder = nested.split(separator: "/").dropLast().joined(separator: "/")
@@ -53,8 +92,7 @@ struct PackageListing: Sendable, Equatable {
     private mutating func take(_ file: File) {
         let folded = file.name.lowercased()
         guard file.folders.count <= 1, folded == "manifest.csv" || RosterTableKind(fileName: folded) != nil else {
-            unknown.append(file.path)
-            note(file, .packageUnknownFile, "The file is no table of the standard; it is not read.")
+            unknown.append(file)
             return
         }
         guard let kind = RosterTableKind(fileName: folded) else {
@@ -85,9 +123,11 @@ struct PackageListing: Sendable, Equatable {
         note(file, .packageFileName, "The standard's name is \(standard).")
     }
 
-    private mutating func note(_ file: File, _ code: RosterIssueCode, _ message: String) {
+    private mutating func note(
+        _ file: File, _ code: RosterIssueCode, _ message: String, severity: RosterIssue.Severity = .warning
+    ) {
         let name = String(file.path.unicodeScalars.filter { $0.value >= 0x20 }.map(Character.init).prefix(120))
-        issues.append(RosterIssue(file: name, code: code, severity: .warning, message: message))
+        issues.append(RosterIssue(file: name, code: code, severity: severity, message: message))
     }
 
     /// What archivers and file managers leave behind.

@@ -78,13 +78,47 @@ package struct RosterError: Error, Sendable, Equatable, CustomStringConvertible 
     package init(_ error: ArchiveError) {
         let code: Code = error.code == .writeFailed ? .cannotWrite : error.code == .unreadable ? .unreadable : .archive
         self.init(
-            code, file: error.entry, detail: "zip \(error.code.rawValue): \(error.detail)", remedy: error.remedy,
-            isTransient: error.isTransient)
+            code, file: error.entry, detail: error.detail, remedy: error.remedy, isTransient: error.isTransient)
     }
 
-    /// Code, place, detail and remedy in one line.
+    /// What is wrong, where, and what to do, in one line of words; `code` is for programs.
     package var description: String {
-        let place = [file, row.map { "row \($0)" }].compactMap { $0 }.joined(separator: ", ")
-        return "roster \(code.rawValue)\(place.isEmpty ? "" : " (\(place))"): \(detail). \(remedy)"
+        let rowWords = row.map { " (row \($0))" } ?? ""
+        let start =
+            switch (code, file) {
+            case (.archive, let file?), (.snapshotDamaged, let file?): "\(code.wholeVerdict) (\(file))"
+            case (_, let file?): "\(file)\(rowWords) \(code.verdict)"
+            case (_, nil): code.wholeVerdict
+            }
+        return "\(start): \(detail). \(remedy)"
+    }
+}
+
+extension RosterError.Code {
+    /// What is said of a file.
+    fileprivate var verdict: String {
+        switch self {
+        case .noTables, .noRows: "holds nothing"
+        case .notUTF8: "is not UTF-8"
+        case .malformedCSV: "is not well-formed CSV"
+        case .overLimit: "passes a limit"
+        case .missingColumn: "lacks a column without which it means nothing"
+        case .archive, .unreadable: "cannot be read"
+        case .cannotWrite: "cannot be written"
+        case .snapshotDamaged: "is damaged"
+        case .invalidRules: "cannot be used"
+        }
+    }
+
+    /// What is said of the whole roster.
+    fileprivate var wholeVerdict: String {
+        switch self {
+        case .noTables: "The package holds no roster"
+        case .noRows: "The roster has no rows"
+        case .archive: "The zip cannot be read"
+        case .snapshotDamaged: "The stored roster is damaged"
+        case .invalidRules: "The rules of the conversion cannot be used"
+        case .notUTF8, .malformedCSV, .overLimit, .missingColumn, .unreadable, .cannotWrite: "The roster \(verdict)"
+        }
     }
 }

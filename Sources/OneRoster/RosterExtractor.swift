@@ -54,7 +54,7 @@ package struct RosterExtractor {
         } catch let error as ArchiveError {
             throw RosterError(error)
         } catch let error as CSVError {
-            throw RosterError(error, file: "the package")
+            throw RosterError(error, file: "The package")
         }
         let snapshot = try extractor.snapshot()
         try snapshot.save()
@@ -70,13 +70,15 @@ package struct RosterExtractor {
         self.limits = limits
         self.progress = progress
         listing = PackageListing(files: try source.files(limits: limits))
+        listing.settle(headers: try source.headers(of: listing.candidates, limits: limits))
         issues = listing.issues
         let wanted = listing.tables.filter { $0.key.isConverted }.values
         totalBytes = wanted.reduce(0) { $0 + ($1.bytes ?? 0) }
         if listing.tables.isEmpty && listing.manifest == nil {
-            let names = listing.unknown.prefix(5).joined(separator: ", ")
+            let names = listing.unknown.prefix(5).map(\.path).joined(separator: ", ")
+            let rest = listing.unknown.count > 5 ? " and \(listing.unknown.count - 5) more" : ""
             throw RosterError(
-                .noTables, detail: names.isEmpty ? "the package is empty" : "no OneRoster table among \(names)",
+                .noTables, detail: names.isEmpty ? "it is empty" : "only \(names)\(rest)",
                 remedy:
                     "Send a package with users.csv, orgs.csv, classes.csv and enrollments.csv (OneRoster 1.1 or 1.2).")
         }
@@ -107,17 +109,9 @@ package struct RosterExtractor {
     }
 
     private mutating func takeManifest(_ read: (UnsafeMutableRawBufferPointer) throws -> Int) throws {
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        var filled = 0
-        while filled < bytes.count {
-            let count = try bytes.withUnsafeMutableBytes {
-                try read(UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
-            }
-            guard count > 0 else { break }
-            filled += count
-        }
+        let bytes = try RosterSource.head(1 << 20, read)
         do {
-            let read = try RosterManifest(bytes: Array(bytes.prefix(filled)))
+            let read = try RosterManifest(bytes: bytes)
             issues += read.issues
             manifest = read
         } catch is CSVError {
@@ -198,8 +192,10 @@ package struct RosterExtractor {
         guard !saysNoChange else { return }
         let names = findings.keys.map(\.fileName).sorted().joined(separator: ", ")
         throw RosterError(
-            .noRows, detail: names.isEmpty ? "no table that can be converted is there" : "no rows in \(names)",
-            remedy: "Check the export: a package of empty tables would remove everybody, so it is not taken.")
+            .noRows,
+            detail: names.isEmpty
+                ? "no table that can be converted is there" : "\(names) \(findings.count > 1 ? "are" : "is") empty",
+            remedy: "Check the export; a package of empty tables would remove everybody, so it is not taken.")
     }
 
     private var version: RosterSnapshot.Version {
@@ -212,14 +208,5 @@ package struct RosterExtractor {
             return .schoolDataSync
         }
         return listing.tables[.roles] == nil ? .oneRoster10 : .oneRoster12
-    }
-}
-
-/// Holds the reader for the closures that read from it; entries are read one after the other, on one thread.
-private final class OpenZip {
-    var reader: ZipReader
-
-    init(_ reader: consuming ZipReader) {
-        self.reader = reader
     }
 }

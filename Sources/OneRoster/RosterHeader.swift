@@ -45,6 +45,18 @@ package struct RosterHeader: Sendable {
         (RosterTableShape.of(kind)?.essential ?? []).compactMap { positions[$0] }
     }
 
+    /// The tables whose columns are all there, those that the standard requires and the conversion could do without
+    /// among them.
+    static func kinds(ofColumns names: [String]) -> [RosterTableKind] {
+        guard names.count <= issueLimit else { return [] }
+        return RosterTableKind.allCases.filter { kind in
+            guard kind.isConverted, let header = try? RosterHeader(kind: kind, names: names, file: kind.fileName) else {
+                return false
+            }
+            return !header.issues.contains { $0.code == .headerMissing }
+        }
+    }
+
     private static func cleaned(_ name: String) -> String {
         let invisible: Set<Unicode.Scalar> = ["\u{FEFF}", "\u{200B}", "\u{00A0}", "\u{00AD}", "\u{2060}", "\0"]
         let kept = name.unicodeScalars.filter { !invisible.contains($0) }
@@ -123,7 +135,7 @@ extension RosterHeader {
         mutating func checkMissing() throws {
             for column in shape.essential where positions[column] == nil {
                 throw RosterError(
-                    .missingColumn, file: file, row: 1, detail: "the column \(column.rawValue) is missing",
+                    .missingColumn, file: file, row: 1, detail: "\(column.rawValue) is not there",
                     remedy: "Export the table with this column, or name it as the standard does.")
             }
             for column in shape.expected where positions[column] == nil {

@@ -3,7 +3,7 @@
 package enum RosterIssueCode: String, Sendable, CaseIterable, Codable {
     // The package.
 
-    /// A file is named in another letter case than the standard's.
+    /// A file has not the standard's name: other letter case, or a name of its own over a table's columns. It is read.
     case packageFileName = "package.file_name"
     /// The files lie in a folder of the zip instead of at its top.
     case packageNested = "package.nested"

@@ -31,6 +31,50 @@ package enum RosterSource: Sendable, Equatable {
         }
     }
 
+    /// Bytes of a file in which its header must end to be recognised by it; no roster's is near that.
+    private static let headBytes = 64 << 10
+
+    /// The column names of some of the package's files, by path; those that are no CSV or cannot be read are left out.
+    func headers(of files: [PackageListing.File], limits: ArchiveLimits) throws -> [String: [String]] {
+        guard !files.isEmpty else { return [:] }
+        var headers: [String: [String]] = [:]
+        switch self {
+        case .folder(let path):
+            for file in files {
+                // Nobody asked for this file, so one that may not be read is no failure; it is named as unknown.
+                guard let input = try? InputFile(path: path + "/" + file.path) else { continue }
+                headers[file.path] = try? Self.header { try input.read(into: $0) }
+            }
+        case .zip(let path):
+            let wanted = Set(files.map(\.path))
+            let archive = OpenZip(try ZipReader(path: path, limits: limits))
+            while let entry = try archive.reader.nextEntry() {
+                guard wanted.contains(entry.path), headers[entry.path] == nil else { continue }
+                headers[entry.path] = try? Self.header { try archive.reader.read(into: $0) }
+            }
+        }
+        return headers
+    }
+
+    private static func header(_ read: (UnsafeMutableRawBufferPointer) throws -> Int) throws -> [String]? {
+        var scanner = CSVScanner(bytes: try head(headBytes, read))
+        return try scanner.next() ? scanner.fields : nil
+    }
+
+    /// The first bytes of a file, `limit` at most.
+    static func head(_ limit: Int, _ read: (UnsafeMutableRawBufferPointer) throws -> Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        var filled = 0
+        while filled < limit {
+            let count = try bytes.withUnsafeMutableBytes {
+                try read(UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
+            }
+            guard count > 0 else { break }
+            filled += count
+        }
+        return Array(bytes.prefix(filled))
+    }
+
     /// Looks two levels deep, and no further: a roster never lies deeper, and a wrong path may be the root of a disk.
     private static func files(inFolder folder: String, limit: Int) throws -> [PackageListing.File] {
         var found: [PackageListing.File] = []
@@ -73,5 +117,14 @@ package enum RosterSource: Sendable, Equatable {
         // A size is only used for progress; a file that cannot be looked at fails when it is read.
         let bytes = try? InputFile(path: folder + "/" + name).byteCount
         return PackageListing.File(path: name, bytes: bytes)
+    }
+}
+
+/// Holds the reader for the closures that read from it; entries are read one after the other, on one thread.
+final class OpenZip {
+    var reader: ZipReader
+
+    init(_ reader: consuming ZipReader) {
+        self.reader = reader
     }
 }

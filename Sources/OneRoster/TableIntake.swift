@@ -69,7 +69,7 @@ struct TableIntake {
     private func notUTF8(row: Int, byte: UInt64) -> RosterError {
         RosterError(
             .notUTF8, file: kind.fileName, row: row,
-            detail: "byte \(byte + 1) is no UTF-8; the row is that one or one of the next few thousand",
+            detail: "byte \(byte + 1) is of another encoding, in this row or one of the next few thousand",
             remedy: "Export the table as UTF-8, not in a Windows or Mac encoding.")
     }
 }

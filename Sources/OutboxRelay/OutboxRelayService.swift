@@ -53,9 +53,14 @@ package struct OutboxRelayService: Service {
 
     private func ring(at wakes: AsyncStream<Void>) async {
         var outage = Outage()
+        var toldAt: ContinuousClock.Instant?
         for await _ in wakes {
             do {
-                while try await ringBatch() == configuration.batch {}
+                while true {
+                    let batch = try await ringOnce()
+                    report(batch.refusal, toldAt: &toldAt)
+                    if batch.taken < configuration.batch { break }
+                }
                 if let seconds = outage.ended(at: Date()) {
                     logger.info("The outbox drains again", metadata: [JobsKeys.Log.seconds: "\(seconds)"])
                 }
@@ -67,26 +72,46 @@ package struct OutboxRelayService: Service {
         }
     }
 
+    /// A queue that is missing or full is somebody's to mend, so it is told: once a minute while it lasts.
+    private func report(_ refusal: BrokerError?, toldAt: inout ContinuousClock.Instant?) {
+        guard let refusal else { return }
+        if let toldAt, .now - toldAt < .seconds(60) { return }
+        toldAt = .now
+        logger.error("The broker does not take some doorbells", metadata: [JobsKeys.Log.error: "\(refusal)"])
+    }
+
     /// Rings one batch.
     ///
-    /// - Returns: how many doorbells were taken.
-    package func ringBatch() async throws -> Int {
+    /// - Returns: how many doorbells were taken; 0 if the broker's answer to some is not known.
+    package func ringBatch() async throws -> Int { try await ringOnce().taken }
+
+    private func ringOnce() async throws -> (taken: Int, refusal: BrokerError?) {
         try await database.withTransaction { transaction in
             let outbox = OutboxStore(transaction)
             let entries = try await outbox.takeDue(limit: configuration.batch)
-            guard !entries.isEmpty else { return 0 }
+            guard !entries.isEmpty else { return (0, nil) }
             let outcomes = try await publisher.publish(entries.map { StepPublication(id: $0.id, message: $0.message) })
-            let confirmed = zip(entries, outcomes).filter { $0.1 == .sent }.map(\.0.id)
-            try await outbox.remove(confirmed)
-            rung.increment(by: Int64(confirmed.count))
-            guard confirmed.count == entries.count else {
-                // What was confirmed is committed; the rest is still in the outbox, and the next look takes it again.
-                logger.debug(
-                    "Some doorbells were not confirmed",
-                    metadata: [JobsKeys.Log.count: "\(entries.count - confirmed.count)"])
-                return 0
+            var confirmed: [Int64] = []
+            var refused: [Int64] = []
+            var refusal: BrokerError?
+            for (entry, outcome) in zip(entries, outcomes) {
+                switch outcome {
+                case .sent: confirmed.append(entry.id)
+                case .unsent(let error) where error.code == .unroutable || error.code == .rejected:
+                    refused.append(entry.id)
+                    refusal = error
+                case .unsent: break
+                }
             }
-            return entries.count
+            try await outbox.remove(confirmed)
+            if !refused.isEmpty { try await outbox.putOff(refused, by: configuration.pause) }
+            rung.increment(by: Int64(confirmed.count))
+            let unknown = entries.count - confirmed.count - refused.count
+            // What was confirmed is committed; the rest is still due, and the next look takes it again.
+            if unknown > 0 {
+                logger.debug("Some doorbells were not confirmed", metadata: [JobsKeys.Log.count: "\(unknown)"])
+            }
+            return (unknown > 0 ? 0 : entries.count, refusal)
         }
     }
 }

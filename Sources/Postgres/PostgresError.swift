@@ -81,10 +81,11 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     /// The violated constraint's name.
     package var constraint: String? { details.constraint }
 
+    /// What failed, why, and what to do; `code` is for programs.
     package var description: String {
-        let state = sqlState.map { " (SQLSTATE \($0))" } ?? ""
-        let constraint = details.constraint.map { " on \($0)" } ?? ""
-        return "\(code)\(state)\(constraint) while trying to \(operation). \(remedy)"
+        let names = [sqlState.map { "SQLSTATE \($0)" }, details.constraint.map { "rule \($0)" }].compactMap { $0 }
+        let place = names.isEmpty ? "" : " (\(names.joined(separator: ", ")))"
+        return "Could not \(operation): \(code.reason)\(place). \(remedy)"
     }
 
     package var debugDescription: String {
@@ -93,6 +94,29 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             details.position.map { "POSITION: \($0)" }, details.sql.map { "SQL: \($0)" },
         ]
         return ([description] + words.compactMap { $0 }).joined(separator: "\n")
+    }
+}
+
+extension PostgresError.Code {
+    /// In words, to follow a colon.
+    var reason: String {
+        switch self {
+        case .invalidConfiguration: "it cannot be understood"
+        case .connectionFailed: "no connection to the database could be had"
+        case .authenticationFailed: "the database does not accept user and password"
+        case .connectionLost: "the connection to the database broke"
+        case .commitOutcomeUnknown: "the connection broke after COMMIT, which may or may not have happened"
+        case .closed: "the connection had been closed on this side"
+        case .server: "the database refused it"
+        case .rolledBack: "a statement before had failed, so the database rolled back"
+        case .acquireTimedOut: "no connection became free in time"
+        case .queueFull: "too many wait for a connection already"
+        case .timedOut: "the database did not answer in time"
+        case .cancelled: "it was cancelled"
+        case .decoding: "the value is missing, or of another type"
+        case .protocolViolation: "the exchange with the database makes no sense"
+        case .migrationConflict: "the migrations do not fit the database"
+        }
     }
 }
 

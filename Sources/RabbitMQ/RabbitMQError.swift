@@ -71,9 +71,10 @@ package struct RabbitMQError: Error, Sendable, Equatable {
 }
 
 extension RabbitMQError: CustomStringConvertible, CustomDebugStringConvertible {
+    /// What failed, why, and what to do; `code` is for programs.
     package var description: String {
         let reply = replyCode.map { " (\($0))" } ?? ""
-        return "\(operation): \(code.rawValue)\(reply). \(remedy)"
+        return "Could not \(operation): \(code.reason)\(reply). \(remedy)"
     }
 
     package var debugDescription: String {
@@ -82,6 +83,30 @@ extension RabbitMQError: CustomStringConvertible, CustomDebugStringConvertible {
 }
 
 extension RabbitMQError.Code {
+    /// In words, to follow a colon.
+    var reason: String {
+        switch self {
+        case .notConnected: "no connection to the broker came up in time"
+        case .connectionFailed: "the broker cannot be reached"
+        case .authenticationFailed: "the broker does not accept user and password"
+        case .tlsFailed: "the connection could not be secured"
+        case .connectionLost: "the connection to the broker broke"
+        case .connectionClosed: "the broker closed the connection"
+        case .channelClosed: "the broker closed the channel"
+        case .notFound: "it does not exist"
+        case .accessRefused: "the broker does not allow it to this user"
+        case .preconditionFailed: "it exists with other arguments, or was settled before"
+        case .resourceLocked: "another connection holds it for itself"
+        case .blocked: "an alarm of the broker stops all publishers"
+        case .confirmTimedOut: "the broker did not confirm in time"
+        case .hung: "the broker took no bytes in time"
+        case .closed: "the client has been shut down"
+        case .invalidConfiguration: "the configuration cannot be used"
+        case .invalidMessage: "no broker can carry this message"
+        case .protocolViolation: "the other side does not speak as a broker does"
+        }
+    }
+
     var isTransient: Bool {
         switch self {
         case .notConnected, .connectionFailed, .connectionLost, .connectionClosed, .channelClosed, .resourceLocked,

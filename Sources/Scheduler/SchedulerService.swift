@@ -38,7 +38,7 @@ package struct SchedulerService: Service {
                 } catch is CancellationError {
                     return
                 } catch {
-                    if outage.began(at: now()) {
+                    if !Task.isCancelled, outage.began(at: now()) {
                         logger.warning(
                             "The scheduler cannot read its schedules", metadata: [JobsKeys.Log.error: "\(error)"])
                     }

@@ -108,7 +108,10 @@ extension CanvasSimulator {
         let query = request.uri.queryParameters
         let since = query["created_since"].flatMap { Date(canvasText: String($0)) }
         let before = query["created_before"].flatMap { Date(canvasText: String($0)) }
-        let states = Set(["workflow_state[]", "workflow_state%5B%5D", "workflow_state"].flatMap { query.getAll($0) }.map { String($0) })
+        let states = Set(
+            ["workflow_state[]", "workflow_state%5B%5D", "workflow_state"].flatMap { query.getAll($0) }.map {
+                String($0)
+            })
         let found = imports.reversed().filter { record in
             if let since, record.createdAt <= since { return false }
             if let before, record.createdAt >= before { return false }

@@ -13,7 +13,10 @@ struct Authentication: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        if request.uri.path.hasPrefix(StatusRouter.prefix + "/health/") { return try await next(request, context) }
+        let health = StatusRouter.prefix + "/health"
+        if request.uri.path == health || request.uri.path.hasPrefix(health + "/") {
+            return try await next(request, context)
+        }
         let expected = try token()
         guard let given = Self.token(in: request.headers[.authorization]), !expected.isEmpty,
             Self.isEqual(given, expected)

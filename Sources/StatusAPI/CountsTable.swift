@@ -1,9 +1,13 @@
+import Jobs
 import Storage
 
-/// The numbers of a job side by side: one row a type, one column a stage, from the source to Canvas.
+/// The numbers of a job in two tables: what the source held and what became of it, and what Canvas did with what it was
+/// sent. They are two because the types differ: one class of a roster is a course and a section in Canvas.
 struct CountsTable: Sendable {
     struct Row: Sendable {
         let type: String
+        /// What the type becomes in Canvas, in words; nil where the row is Canvas's already.
+        let becomes: String?
         /// One for each column; empty where there is no number.
         let cells: [String]
     }
@@ -12,92 +16,135 @@ struct CountsTable: Sendable {
     let rows: [Row]
     let isShown: Bool
 
-    private static let typeOrder = [
-        "orgs", "accounts", "academic_sessions", "terms", "courses", "classes", "sections", "users", "enrollments",
-        "user_observers",
+    /// - Parameters:
+    ///   - numbers: by type, then by measure.
+    ///   - order: the known types with their titles and what they become; the others follow by the alphabet.
+    ///   - measures: the columns with their titles; those without any number are left out.
+    private init(
+        _ numbers: [String: [String: Int64]], order: [(type: String, title: String, becomes: String?)],
+        measures: [(name: String, title: String)]
+    ) {
+        let used = measures.filter { measure in numbers.values.contains { $0[measure.name] != nil } }
+        columns = used.map(\.title)
+        let unknown = Set(numbers.keys).subtracting(order.map(\.type)).sorted()
+        let types = order + unknown.map { (type: $0, title: PageWords.type($0), becomes: nil) }
+        rows = types.compactMap { type in
+            numbers[type.type].map { values in
+                Row(
+                    type: type.title, becomes: type.becomes,
+                    cells: used.map { values[$0.name].map(PageWords.number) ?? "" })
+            }
+        }
+        isShown = !rows.isEmpty && !columns.isEmpty
+    }
+}
+
+extension CountsTable {
+    /// Tables of OneRoster, and what the default mapping makes of them.
+    private static let sourceTypes: [(type: String, title: String, becomes: String?)] = [
+        ("orgs", "Organizations", "Accounts"), ("academicSessions", "Academic sessions", "Terms"),
+        ("courses", "Courses", "Names and codes of courses"), ("classes", "Classes", "Courses, each with a section"),
+        ("users", "Users", "Users"), ("roles", "Roles", "Roles of users"),
+        ("enrollments", "Enrollments", "Enrollments"), ("relationships", "Relationships", "Observers"),
     ]
-    private static let measureOrder = [
-        "extracted", "converted", "taken", "created", "updated", "restored", "concluded", "deactivated", "deleted",
+    private static let sourceMeasures = [
+        (name: "extracted", title: "Extracted"), (name: "converted", title: "Converted"),
+        (name: "skipped", title: "Left out"), (name: "merged", title: "Merged into another"),
     ]
-    private static let titles = [
-        "extracted": "Extracted", "converted": "Converted", "taken": "Taken by Canvas", "created": "Created",
-        "updated": "Updated", "restored": "Restored", "concluded": "Concluded", "deactivated": "Deactivated",
-        "deleted": "Deleted",
+
+    /// What the source held, by its own tables, from counts such as `users.extracted`.
+    static func source(_ steps: [StepView]) -> CountsTable {
+        let known = Set(sourceMeasures.map(\.name))
+        var numbers: [String: [String: Int64]] = [:]
+        for step in steps {
+            for (name, value) in step.counts {
+                let parts = name.split(separator: ".").map { String($0) }
+                guard parts.count == 2, known.contains(parts[1]), parts[0] != "rows" else { continue }
+                numbers[parts[0], default: [:]][parts[1]] = value
+            }
+        }
+        return CountsTable(numbers, order: sourceTypes, measures: sourceMeasures)
+    }
+}
+
+extension CountsTable {
+    private static let canvasTypes: [(type: String, title: String, becomes: String?)] = [
+        ("accounts", "Accounts", nil), ("terms", "Terms", nil), ("courses", "Courses", nil),
+        ("sections", "Sections", nil), ("users", "Users", nil), ("enrollments", "Enrollments", nil),
+        ("user_observers", "Observers", nil),
+    ]
+    private static let canvasMeasures = [
+        (name: "sent", title: "Sent"), (name: "taken", title: "Taken"), (name: "created", title: "Created"),
+        (name: "updated", title: "Updated"), (name: "restored", title: "Restored"),
+        (name: "concluded", title: "Concluded"), (name: "deactivated", title: "Deactivated"),
+        (name: "deleted", title: "Deleted"),
     ]
     /// Canvas's names in its statistics, which count logins where it counts users.
-    private static let canvasTypes = [
+    private static let modelTypes = [
         "Account": "accounts", "EnrollmentTerm": "terms", "Course": "courses", "CourseSection": "sections",
         "Pseudonym": "users", "Enrollment": "enrollments", "UserObserver": "user_observers",
     ]
 
-    init(steps: [StepView], answers: [CanvasAnswer]) {
+    /// What Canvas was sent and what it did: the conversion's `canvas.users`, and Canvas's answers, or the import step's
+    /// own counts where no answer is kept.
+    static func canvas(_ steps: [StepView], answers: [CanvasAnswer]) -> CountsTable {
         var numbers: [String: [String: Int64]] = [:]
-        for step in steps {
-            for (name, value) in step.counts where !name.hasPrefix("issues.") {
-                let parts = name.split(separator: ".", maxSplits: 1)
-                guard parts.count == 2 else { continue }
-                numbers[String(parts[0]), default: [:]][String(parts[1])] = value
+        for step in steps where step.kind == StepKind.convert.rawValue {
+            for (type, value) in canvasCounts(step) where !type.contains(".") && value > 0 {
+                numbers[type, default: [:]]["sent"] = value
             }
         }
-        for answer in answers {
-            for (type, value) in answer.counts where !type.hasSuffix("_count") && (value > 0 || numbers[type] != nil) {
-                numbers[type, default: [:]]["taken", default: 0] += value
-            }
-            for (type, changes) in answer.statistics {
-                guard let name = Self.canvasTypes[type] else { continue }
-                for (change, value) in changes where value > 0 {
-                    numbers[name, default: [:]][change, default: 0] += value
-                }
+        var answer = CanvasTotals()
+        for each in answers { answer.add(taken: each.counts, changes: each.statistics) }
+        if answers.isEmpty {
+            for step in steps where step.kind == StepKind.importBatch.rawValue { answer.add(canvasCounts(step)) }
+        }
+        for (type, value) in answer.taken where value > 0 || numbers[type] != nil {
+            numbers[type, default: [:]]["taken"] = value
+        }
+        for (model, changes) in answer.changes {
+            guard let type = modelTypes[model] else { continue }
+            for (change, value) in changes where value > 0 { numbers[type, default: [:]][change] = value }
+        }
+        // Once Canvas has counted, no number means that nothing was created or deleted.
+        if !answer.changes.isEmpty {
+            for type in numbers.keys {
+                for change in ["created", "deleted"] { numbers[type]?[change, default: 0] += 0 }
             }
         }
-        let measures = Self.sorted(Set(numbers.values.flatMap(\.keys)), by: Self.measureOrder)
-        columns = measures.map { Self.titles[$0] ?? PageWords.type($0) }
-        rows = Self.sorted(Set(numbers.keys), by: Self.typeOrder).map { type in
-            Row(
-                type: PageWords.type(type),
-                cells: measures.map { numbers[type]?[$0].map(PageWords.number) ?? "" })
-        }
-        isShown = !rows.isEmpty
+        return CountsTable(numbers, order: canvasTypes, measures: canvasMeasures)
     }
 
-    /// Known names first and in their order, then the others by the alphabet.
-    private static func sorted(_ names: Set<String>, by order: [String]) -> [String] {
-        order.filter(names.contains) + names.subtracting(order).sorted()
+    /// The counts that begin with `canvas.`, without it.
+    private static func canvasCounts(_ step: StepView) -> [String: Int64] {
+        let prefix = "canvas."
+        let found = step.counts.filter { $0.key.hasPrefix(prefix) }
+        return Dictionary(found.map { (String($0.key.dropFirst(prefix.count)), $0.value) }) { first, _ in first }
     }
 }
 
-/// The row issues of a job by code, from counts such as `issues.errors.dangling_reference`.
-struct IssuesTable: Sendable {
-    struct Row: Sendable {
-        let severity: String
-        let code: String
-        let count: String
+/// Canvas's numbers of all batches together.
+private struct CanvasTotals {
+    /// Rows by type, such as `users`.
+    private(set) var taken: [String: Int64] = [:]
+    /// By Canvas's model, such as `Pseudonym`, then by change.
+    private(set) var changes: [String: [String: Int64]] = [:]
+
+    mutating func add(taken: [String: Int64], changes: [String: [String: Int64]]) {
+        // What is counted besides rows ends so: `error_count`, `warning_count`, `batch_courses_deleted_count`.
+        for (type, value) in taken where !type.hasSuffix("_count") { self.taken[type, default: 0] += value }
+        self.changes.merge(changes) { $0.merging($1, uniquingKeysWith: +) }
     }
 
-    let rows: [Row]
-    /// Such as `3 errors, 12 warnings`; nil if nothing was counted.
-    let summary: String?
-    let isShown: Bool
-
-    init(steps: [StepView]) {
-        var found: [(severity: String, code: String, count: Int64)] = []
-        var totals: [String: Int64] = [:]
-        for step in steps {
-            for (name, value) in step.counts where name.hasPrefix("issues.") && value > 0 {
-                let parts = name.split(separator: ".", maxSplits: 2).map { String($0) }
-                if parts.count == 3 {
-                    found.append((parts[1], parts[2], value))
-                } else if parts.count == 2 {
-                    totals[parts[1], default: 0] += value
-                }
+    /// The counts of an import step: `users`, `Pseudonym.created`.
+    mutating func add(_ counts: [String: Int64]) {
+        for (name, value) in counts where name != "errors" {
+            let parts = name.split(separator: ".").map { String($0) }
+            if parts.count == 2 {
+                add(taken: [:], changes: [parts[0]: [parts[1]: value]])
+            } else {
+                add(taken: [name: value], changes: [:])
             }
         }
-        rows = found.sorted { ($0.severity, -$0.count, $0.code) < ($1.severity, -$1.count, $1.code) }
-            .map { Row(severity: $0.severity, code: $0.code, count: PageWords.number($0.count)) }
-        let known = ["errors", "warnings", "notices"]
-        let words = (known.filter { totals[$0] != nil } + totals.keys.filter { !known.contains($0) }.sorted())
-            .map { "\(PageWords.number(totals[$0] ?? 0)) \($0)" }
-        summary = words.isEmpty ? nil : words.joined(separator: ", ")
-        isShown = !rows.isEmpty || summary != nil
     }
 }

@@ -11,6 +11,8 @@ struct HealthController: Sendable {
     let timeout: Duration
 
     func addRoutes(to group: StatusGroup) {
+        // Whoever asks for health as such wants to know whether it works.
+        group.get("", use: ready)
         group.get("live", use: live)
         group.get("ready", use: ready)
     }

@@ -56,11 +56,11 @@ struct JobPage: Sendable {
     let updated: ZonedTime
     let finished: ZonedTime?
     let took: String?
-    let zoneName: String
     let lines: [ProgressLine]
     let notes: [Note]
     let hasNotes: Bool
-    let counts: CountsTable
+    let source: CountsTable
+    let canvas: CountsTable
     let issues: IssuesTable
     let imports: [Import]
     let hasImports: Bool
@@ -86,17 +86,17 @@ struct JobPage: Sendable {
         updated = ZonedTime(job.updatedAt, zone: zone)
         finished = job.finishedAt.map { ZonedTime($0, zone: zone) }
         took = job.finishedAt.map { PageWords.duration($0.timeIntervalSince(job.createdAt)) }
-        zoneName = created.zoneName
         lines = Self.lines(details.steps)
         notes = Self.notes(details.steps)
         hasNotes = !notes.isEmpty
-        counts = CountsTable(
-            steps: details.steps, answers: details.imports.compactMap { $0.answer.flatMap(CanvasAnswer.init(json:)) })
+        source = .source(details.steps)
+        canvas = .canvas(
+            details.steps, answers: details.imports.compactMap { $0.answer.flatMap(CanvasAnswer.init(json:)) })
         issues = IssuesTable(steps: details.steps)
         imports = details.imports.map { Import($0, zone: zone) }
         hasImports = !imports.isEmpty
         let titles = Dictionary(details.steps.map { ($0.ordinal, $0.title) }) { first, _ in first }
-        attempts = Self.attempts(details.attempts, titles: titles, zone: zone)
+        attempts = Self.attempts(details.attempts, titles: titles, notes: notes, zone: zone)
         hasAttempts = !attempts.isEmpty
         files = details.artifacts.map { File($0, job: job.id, step: titles[$0.ordinal] ?? "") }
         hasFiles = !files.isEmpty
@@ -132,16 +132,22 @@ struct JobPage: Sendable {
         }
     }
 
-    private static func attempts(_ attempts: [AttemptView], titles: [Int: String], zone: String?) -> [Attempt] {
+    /// - Parameter notes: what the page says already; an attempt does not repeat it.
+    private static func attempts(
+        _ attempts: [AttemptView], titles: [Int: String], notes: [Note], zone: String?
+    ) -> [Attempt] {
         var numbers: [Int: Int] = [:]
         return attempts.map { attempt in
             numbers[attempt.ordinal, default: 0] += 1
+            let step = titles[attempt.ordinal] ?? ""
+            let message = attempt.errorMessage ?? attempt.errorCode
+            let isSaid = notes.contains { $0.step == step && $0.text == message }
             return Attempt(
-                step: titles[attempt.ordinal] ?? "", number: numbers[attempt.ordinal] ?? 1, worker: attempt.worker,
+                step: step, number: numbers[attempt.ordinal] ?? 1, worker: attempt.worker,
                 started: ZonedTime(attempt.startedAt, zone: zone),
                 took: attempt.endedAt.map { PageWords.duration($0.timeIntervalSince(attempt.startedAt)) } ?? "",
                 outcome: attempt.outcome.map(outcomeWords) ?? "at work",
-                message: attempt.errorMessage ?? attempt.errorCode)
+                message: isSaid ? nil : message)
         }
     }
 

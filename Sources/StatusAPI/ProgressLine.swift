@@ -6,7 +6,8 @@ import Jobs
 /// |---|---|
 /// | not begun, or skipped | nothing |
 /// | at work, waiting, held, or about to be tried again | `n %` |
-/// | done, with warnings or without | `Complete` |
+/// | done | `Complete` |
+/// | done, with warnings | `Complete, with warnings` |
 /// | failed, cancelled | `Failed at n %`, `Cancelled at n %` |
 struct ProgressLine: Sendable, Hashable {
     let title: String
@@ -15,7 +16,7 @@ struct ProgressLine: Sendable, Hashable {
     /// 0 to 100; the length of the bar.
     let percent: Int
     let label: String
-    /// For the style sheet: `active`, `done`, `failed` or `cancelled`.
+    /// For the style sheet: `active`, `done`, `warned`, `failed` or `cancelled`.
     let look: String
     /// The operator's sentence about the step.
     let reason: String?
@@ -32,8 +33,10 @@ struct ProgressLine: Sendable, Hashable {
                 hasBegun ? (true, percent, "\(percent)\u{A0}%", "active") : (false, 0, "", "")
         case .running, .waiting, .held:
             (isShown, self.percent, label, look) = (true, percent, "\(percent)\u{A0}%", "active")
-        case .completed, .completedWithWarnings:
+        case .completed:
             (isShown, self.percent, label, look) = (true, 100, "Complete", "done")
+        case .completedWithWarnings:
+            (isShown, self.percent, label, look) = (true, 100, "Complete, with warnings", "warned")
         case .failed:
             (isShown, self.percent, label, look) = (true, percent, "Failed at \(percent)\u{A0}%", "failed")
         case .cancelled:

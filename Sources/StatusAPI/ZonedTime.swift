@@ -6,18 +6,21 @@ struct ZonedTime: Sendable {
     let text: String
     /// `2026-11-22T07:10:02.000Z`, for programs.
     let instant: String
-    /// The IANA name, or `UTC` where it is not known.
-    let zoneName: String
+    /// What a pointer held over the time shows: the same moment in UTC, so that rows of several zones can be compared,
+    /// and the zone's name; `UTC` alone where the text is UTC already.
+    let hover: String
 
     /// - Parameter zone: an IANA name; nil or unknown means UTC.
     init(_ date: Date, zone: String?) {
         let known = zone.flatMap { TimeZone(identifier: $0) }
         let offset = known?.secondsFromGMT(for: date) ?? 0
-        let local = date.addingTimeInterval(TimeInterval(offset))
-        let wall = local.formatted(Date.ISO8601FormatStyle(dateTimeSeparator: .space)).dropLast()
-        text = "\(wall) \(Self.name(ofOffset: offset))"
+        text = "\(Self.wall(date.addingTimeInterval(TimeInterval(offset)))) \(Self.name(ofOffset: offset))"
         instant = APITime(date).text
-        zoneName = known == nil ? "UTC" : zone ?? "UTC"
+        hover = known.map { "\(Self.wall(date)) UTC (shown in \($0.identifier))" } ?? "UTC"
+    }
+
+    private static func wall(_ date: Date) -> Substring {
+        date.formatted(Date.ISO8601FormatStyle(dateTimeSeparator: .space)).dropLast()
     }
 
     private static func name(ofOffset seconds: Int) -> String {

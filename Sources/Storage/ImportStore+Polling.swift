@@ -18,6 +18,9 @@ extension ImportStore {
 
     /// Takes imports that are due for a poll, and sets their next one, so that any number of pollers share the work and
     /// one that dies loses nothing but an interval. Served by the index `sis_import_due`.
+    ///
+    /// An import whose attempt has not ended yet keeps its turn for the next interval: an end that Canvas told now could
+    /// not be written, as the step does not wait yet. One whose step has ended otherwise is asked about no more.
     package func takeDue(limit: Int, next: Duration) async throws -> [Poll] {
         let rows = try await database.query(
             """
@@ -25,14 +28,16 @@ extension ImportStore {
                 SELECT job_id, ordinal, batch FROM sis_import WHERE next_poll_at <= clock_timestamp()
                 ORDER BY next_poll_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
             ), taken AS (
-                UPDATE sis_import s SET next_poll_at = clock_timestamp() + make_interval(secs => \(next / .seconds(1)))
-                FROM due WHERE s.job_id = due.job_id AND s.ordinal = due.ordinal AND s.batch = due.batch
-                RETURNING s.job_id, s.ordinal, s.batch, s.canvas_id, s.poll_failures, coalesce(s.workflow_state, '') AS state
+                UPDATE sis_import s SET next_poll_at = CASE WHEN step.state IN ('waiting', 'running', 'queued')
+                    THEN clock_timestamp() + make_interval(secs => \(next / .seconds(1))) END
+                FROM due JOIN step ON step.job_id = due.job_id AND step.ordinal = due.ordinal
+                WHERE s.job_id = due.job_id AND s.ordinal = due.ordinal AND s.batch = due.batch
+                RETURNING s.job_id, s.ordinal, s.batch, s.canvas_id, s.poll_failures,
+                    coalesce(s.workflow_state, '') AS state, step.fencing_token, step.state AS step_state
             )
-            SELECT taken.job_id, taken.ordinal, step.fencing_token, taken.batch::int, taken.canvas_id,
+            SELECT taken.job_id, taken.ordinal, taken.fencing_token, taken.batch::int, taken.canvas_id,
                 taken.poll_failures::int, taken.state, job.settings::text
-            FROM taken JOIN step ON step.job_id = taken.job_id AND step.ordinal = taken.ordinal
-            JOIN job ON job.id = taken.job_id
+            FROM taken JOIN job ON job.id = taken.job_id WHERE taken.step_state = 'waiting'
             """)
         return try rows.map { row in
             let (job, ordinal, token, batch, canvasID, failures, state, settings) = try row.decode(

@@ -38,6 +38,15 @@ package struct OutboxStore: Sendable {
         }
     }
 
+    /// Puts doorbells off that the broker does not take, so that they do not stand before those that it would.
+    package func putOff(_ ids: [Int64], by pause: Duration) async throws {
+        try await database.execute(
+            """
+            UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => \(pause / .seconds(1)))
+            WHERE id = ANY (\(ids)::bigint[])
+            """)
+    }
+
     /// Removes doorbells that the broker has confirmed.
     package func remove(_ ids: [Int64]) async throws {
         try await database.execute("DELETE FROM outbox WHERE id = ANY (\(ids)::bigint[])")

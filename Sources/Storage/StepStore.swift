@@ -30,6 +30,8 @@ package struct StepStore: Sendable {
     ///   - owner: the name of this worker process.
     ///   - duration: how long the lease lasts unless it is renewed.
     package func claim(_ steps: [StepID], owner: String, for duration: Duration) async throws -> [Claim] {
+        // In one order for all workers: two that hear the same doorbells would otherwise lock each other's rows.
+        let steps = steps.sorted { ($0.job.uuid, $0.ordinal) < ($1.job.uuid, $1.ordinal) }
         let rows = try await database.query(
             """
             WITH rung AS (

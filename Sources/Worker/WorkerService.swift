@@ -67,8 +67,11 @@ package struct WorkerService: Service {
             while let free = await slots.waitForFree(), let deliveries = await nextBatch(max: free) {
                 for claim in await claim(deliveries) {
                     slots.take()
+                    // Before its task has begun: from now on its lease is renewed, and a drain knows of it.
+                    let (stops, stop) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+                    running.add(claim.lease) { stop.finish() }
                     work.addTask {
-                        await perform(claim)
+                        await perform(claim, until: stops)
                         slots.give()
                     }
                 }
@@ -112,18 +115,15 @@ package struct WorkerService: Service {
         }
     }
 
-    private func perform(_ claim: StepStore.Claim) async {
+    private func perform(_ claim: StepStore.Claim, until stops: AsyncStream<Void>) async {
         let ending = await withTaskGroup(of: StepEnding?.self) { group in
-            let (cancels, cancel) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-            running.add(claim.lease) { cancel.finish() }
             group.addTask { await executor.run(claim) }
             group.addTask {
-                for await _ in cancels {}
+                for await _ in stops {}
                 return nil
             }
             // Whoever comes first: the work is done, or its lease is gone and the work is told to stop.
             var ending = await group.next() ?? nil
-            cancel.finish()
             group.cancelAll()
             for await late in group { ending = ending ?? late }
             return ending

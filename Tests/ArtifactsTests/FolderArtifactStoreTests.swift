@@ -52,7 +52,9 @@ import Testing
 
     @Test func `a file that is gone is an error that says what to do`() async throws {
         let missing = [UInt8](repeating: 9, count: 32)
-        let error = await #expect(throws: ArtifactError.self) { try await store.materialize(missing, at: folder + "/x") }
+        let error = await #expect(throws: ArtifactError.self) {
+            try await store.materialize(missing, at: folder + "/x")
+        }
         #expect(error?.code == .notFound)
         #expect(error?.message.contains("run the job again") == true)
         await #expect(throws: ArtifactError.self) { for try await _ in store.read(missing) {} }

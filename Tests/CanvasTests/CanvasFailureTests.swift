@@ -3,6 +3,7 @@ import Curl
 import Foundation
 import HTTPTypes
 import Logging
+import Secrets
 import Simulators
 import Testing
 
@@ -119,6 +120,7 @@ struct CanvasFailureTests {
         let error = try await failure { try await canvas.currentUser() }
         #expect(error.code == .transport)
         #expect(error.transport?.code == .couldNotResolve)
+        #expect("\(error)".hasSuffix(": the host of Canvas cannot be found. \(error.remedy)"))
         #expect(!error.requestMayHaveArrived)
     }
 
@@ -126,21 +128,26 @@ struct CanvasFailureTests {
     func `a token that is none is never sent`(token: String) async throws {
         try await CanvasBench.run(token: token) { bench in
             let error = try await failure { try await bench.canvas.currentUser() }
-            #expect(error.code == .unauthorized)
+            #expect(error.code == .tokenUnreadable)
             #expect(!error.requestMayHaveArrived)
+            #expect(token.isEmpty || !"\(error) \(String(reflecting: error))".contains(token))
             #expect(bench.simulator.requests.isEmpty)
         }
     }
 
     @Test
-    func `a token that cannot be had is unauthorized`() async throws {
+    func `a token that cannot be had says where it should be, and asks for no new one`() async throws {
         let http = CurlClient(logger: Logger(label: "canvas.test"))
         defer { http.shutdown() }
         let configuration = try #require(CanvasConfiguration(baseURL: "http://127.0.0.1:1"))
         let canvas = CanvasClient(configuration: configuration, http: http, logger: Logger(label: "canvas.test")) {
-            throw Unexpected(what: "no secret")
+            try SecretSource { _ in nil }.read(.environment("NOT_SET")).reveal
         }
         let error = try await failure { try await canvas.currentUser() }
-        #expect(error.code == .unauthorized)
+        #expect(error.code == .tokenUnreadable)
+        #expect(!error.isTransient)
+        #expect(!error.requestMayHaveArrived)
+        #expect(error.remedy.contains("env:NOT_SET"))
+        #expect("\(error)".contains("the token cannot be read. Missing at env:NOT_SET: Set the variable"))
     }
 }

@@ -55,6 +55,12 @@ final class ConversionScene {
             .map { "\($0["row"] ?? "") \($0["code"] ?? "") \($0["outcome"] ?? "")" }
     }
 
+    /// Issues about a row below the header that do not name the record.
+    func nameless() throws -> [String] {
+        try rows("issues.csv").filter { ($0["row"] ?? "").count > 0 && $0["row"] != "1" && $0["sourced_id"] == "" }
+            .map { "\($0["file"] ?? "") \($0["row"] ?? "") \($0["code"] ?? "")" }
+    }
+
     /// What became of a table's rows.
     func count(_ table: RosterTableKind) -> ConversionCount? { report.counts.first { $0.table == table } }
 

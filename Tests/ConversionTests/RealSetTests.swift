@@ -11,6 +11,7 @@ struct RealSetTests {
         let scene = try ConversionScene(from: Self.fixtures + "SchoolDataSync2")
         #expect(scene.snapshot.version == .schoolDataSync)
         #expect(try scene.gaps() == [])
+        #expect(try scene.nameless() == [])
         #expect(try scene.rows("courses.csv").count == 4)
         #expect(try scene.column("courses.csv", "term_id").allSatisfy(\.isEmpty))
         #expect(scene.count(.enrollments)?.converted == 28)

@@ -29,7 +29,9 @@ import Testing
 
     @Test func `ids sort by the time of their creation`() {
         var generator = SystemRandomNumberGenerator()
-        let ids = (0..<100).map { JobID(at: Date(timeIntervalSince1970: 1_700_000_000 + Double($0)), using: &generator) }
+        let ids = (0..<100).map {
+            JobID(at: Date(timeIntervalSince1970: 1_700_000_000 + Double($0)), using: &generator)
+        }
         #expect(ids.map(\.description) == ids.map(\.description).sorted())
         #expect(ids.allSatisfy { $0.description.dropFirst(14).first == "7" })
     }

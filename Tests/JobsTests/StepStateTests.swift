@@ -8,7 +8,8 @@ import Testing
         .queued: [.claim: .running, .cancel: .cancelled],
         .running: [
             .complete: .completed, .completeWithWarnings: .completedWithWarnings, .skip: .skipped, .hold: .held,
-            .await: .waiting, .retry: .queued, .interrupt: .queued, .rescue: .queued, .fail: .failed, .cancel: .cancelled,
+            .await: .waiting, .retry: .queued, .interrupt: .queued, .rescue: .queued, .fail: .failed,
+            .cancel: .cancelled,
         ],
         .waiting: [
             .complete: .completed, .completeWithWarnings: .completedWithWarnings, .fail: .failed, .cancel: .cancelled,
@@ -48,19 +49,20 @@ import Testing
 }
 
 @Suite struct JobStateTests {
-    @Test(arguments: [
-        ([], .completed),
-        ([.pending], .inProgress),
-        ([.completed, .queued], .inProgress),
-        ([.completed, .skipped, .completed], .completed),
-        ([.completed, .completedWithWarnings, .completed], .warning),
-        ([.completedWithWarnings, .running], .inProgress),
-        ([.completed, .waiting], .inProgress),
-        ([.completed, .held, .pending], .held),
-        ([.completed, .failed, .pending], .failed),
-        ([.failed, .cancelled], .failed),
-        ([.completed, .cancelled, .pending], .cancelled),
-    ] as [([StepState], JobState)])
+    @Test(
+        arguments: [
+            ([], .completed),
+            ([.pending], .inProgress),
+            ([.completed, .queued], .inProgress),
+            ([.completed, .skipped, .completed], .completed),
+            ([.completed, .completedWithWarnings, .completed], .warning),
+            ([.completedWithWarnings, .running], .inProgress),
+            ([.completed, .waiting], .inProgress),
+            ([.completed, .held, .pending], .held),
+            ([.completed, .failed, .pending], .failed),
+            ([.failed, .cancelled], .failed),
+            ([.completed, .cancelled, .pending], .cancelled),
+        ] as [([StepState], JobState)])
     func `the steps decide the state of the job`(steps: [StepState], state: JobState) {
         #expect(JobState(steps: steps) == state)
     }

@@ -47,6 +47,8 @@ struct PostgresConfigurationTests {
         #expect(error?.code == .invalidConfiguration)
         #expect(error?.operation.contains(part) == true)
         #expect(error?.description.contains(url) == false)
+        #expect(error?.description.hasPrefix("Could not read the \(part)") == true)
+        #expect(error?.description.contains(" of the database URL: it cannot be understood. ") == true)
     }
 
     @Test(arguments: [

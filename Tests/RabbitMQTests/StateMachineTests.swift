@@ -215,6 +215,15 @@ private struct SeededGenerator: RandomNumberGenerator {
         }
     }
 
+    @Test(arguments: RabbitMQError.Code.allCases)
+    func `an error is a sentence with the remedy behind it`(code: RabbitMQError.Code) {
+        let error = RabbitMQError(code, operation: "declare queue q", replyCode: 406, detail: "the broker's words")
+        #expect("\(error)".hasPrefix("Could not declare queue q: "))
+        #expect("\(error)".hasSuffix(" (406). \(error.remedy)"))
+        #expect(code == .closed || code == .blocked || !"\(error)".contains(code.rawValue))
+        #expect(!"\(error)".contains(error.detail) && String(reflecting: error).contains(error.detail))
+    }
+
     @Test func `the backoff doubles up to its cap and is never zero`() {
         var generator = SeededGenerator(seed: 1)
         let backoff = RabbitMQConfiguration.Backoff()

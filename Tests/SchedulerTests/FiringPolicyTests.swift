@@ -4,7 +4,9 @@ import Testing
 @testable import Scheduler
 
 @Suite struct FiringPolicyTests {
-    private static let zones = ["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago"]
+    private static let zones = [
+        "UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago",
+    ]
 
     private func date(_ text: String) throws -> Date {
         try #require(ISO8601DateFormatter().date(from: text))

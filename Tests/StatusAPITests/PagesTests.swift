@@ -47,7 +47,8 @@ struct PagesTests {
                 counts: #"{"users.converted": 4990, "issues.errors": 3, "issues.errors.dangling_reference": 3}"#,
                 error: "The snapshot cannot be read.")
             try await rows.step(job, 3, .importBatch, .pending)
-            try await rows.attempt(job, 2, token: 1, outcome: "failed")
+            try await rows.attempt(job, 2, token: 1, outcome: "retry", error: "Connection to the store lost.")
+            try await rows.attempt(job, 2, token: 2, outcome: "failed", error: "The snapshot cannot be read.")
             try await rows.canvasImport(
                 job,
                 answer:
@@ -58,10 +59,14 @@ struct PagesTests {
             #expect(html.contains(">Complete<"))
             #expect(html.components(separatedBy: "role=\"progressbar\"").count == 3)
             #expect(html.contains("aria-valuenow=\"62\""))
-            #expect(html.contains("<td>5\u{202F}000</td><td>4\u{202F}990</td><td>12</td>"))
+            #expect(html.contains("<td>5\u{202F}000</td><td>4\u{202F}990</td></tr>"))
+            #expect(html.contains("<th scope=\"row\">Users</th><td>12</td><td>0</td></tr>"))
+            #expect(html.contains("3\u{A0}errors. The file"))
             #expect(html.contains("dangling_reference"))
             #expect(html.contains("1 min 15 s"))
-            #expect(html.contains("The snapshot cannot be read."))
+            // Once, under what happened; the attempt that failed of it does not say it again.
+            #expect(html.components(separatedBy: "The snapshot cannot be read.").count == 2)
+            #expect(html.contains("Connection to the store lost."))
             #expect(html.contains("issues.csv?format=json"))
             #expect(!html.contains("http-equiv"))
         }
@@ -72,12 +77,41 @@ struct PagesTests {
             let rows = SampleRows(database: fixture.pool)
             let integration = try await rows.integration()
             let failed = try await rows.job(integration, state: .failed)
-            try await rows.step(failed, 1, .extract, .failed, percent: 7)
+            try await rows.step(
+                failed, 1, .extract, .failed, percent: 7,
+                counts: #"{"users.extracted": 1, "enrollments.extracted": 30000}"#)
             let text = try await fixture.get("/").text
             #expect(text.contains("Roster Extract, Failed at 7\u{A0}%"))
+            #expect(text.contains(">1\u{A0}user, 30\u{202F}000\u{A0}enrollments<"))
             try await fixture.pool.execute("UPDATE step SET state = 'completed' WHERE job_id = \(failed)")
             let after = try await fixture.get("/").text
             #expect(!after.contains("Roster Extract"))
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"mapping":{"timeZone":"America/Los_Angeles"}}"#, "UTC-08:00"), (#"{"mapping":{}}"#, "UTC+05:30"),
+    ])
+    func `times are in the mapping's zone, else in the schedule's`(settings: String, offset: String) async throws {
+        try await StatusFixture.with { fixture in
+            let rows = SampleRows(database: fixture.pool)
+            let integration = try await rows.integration()
+            let job = try await rows.job(integration)
+            try await fixture.pool.execute(
+                """
+                INSERT INTO schedule (integration_id, slug, kind, cron, time_zone)
+                VALUES (\(integration), 'nightly', 'roster_sync', '30 1 * * *', 'Asia/Kolkata')
+                """)
+            try await fixture.pool.execute(
+                """
+                UPDATE job SET settings = \(PostgresJSON(settings)),
+                    created_at = '2026-12-01T10:00:00Z', updated_at = '2026-12-01T10:00:00Z'
+                """)
+            for path in ["/", "/jobs/\(job)"] {
+                let html = try await fixture.get(path).text
+                #expect(html.contains(" \(offset)</time>"))
+                #expect(html.contains("title=\"2026-12-01 10:00:00 UTC (shown in "))
+            }
         }
     }
 
@@ -114,8 +148,10 @@ struct ProgressLineTests {
             #expect(begun.label == "62\u{A0}%" && !fresh.isShown)
         case .running, .waiting, .held:
             #expect(begun.label == "62\u{A0}%" && fresh.label == "0\u{A0}%")
-        case .completed, .completedWithWarnings:
-            #expect(begun.label == "Complete" && begun.percent == 100)
+        case .completed:
+            #expect(begun.label == "Complete" && begun.percent == 100 && begun.look == "done")
+        case .completedWithWarnings:
+            #expect(begun.label == "Complete, with warnings" && begun.percent == 100 && begun.look == "warned")
         case .failed:
             #expect(begun.label == "Failed at 62\u{A0}%" && begun.percent == 62)
         case .cancelled:
@@ -128,7 +164,10 @@ struct ProgressLineTests {
         #expect(PageWords.size(bytes) == text)
     }
 
-    @Test(arguments: [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599.6, "1 h 00 min"), (-5, "0 s")])
+    @Test(arguments: [
+        (0.04, "0.0 s"), (0.4, "0.4 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1 min 00 s"),
+        (3599.6, "1 h 00 min"), (-5, "0.0 s"),
+    ])
     func `times taken are short`(seconds: Double, text: String) {
         #expect(PageWords.duration(seconds) == text)
     }
@@ -140,5 +179,6 @@ struct ProgressLineTests {
         let time = ZonedTime(Date(timeIntervalSince1970: 1_800_000_000), zone: zone)
         #expect(time.text.hasSuffix(" \(name)"))
         #expect(time.instant == "2027-01-15T08:00:00.000Z")
+        #expect(time.hover == (name == "UTC" ? "UTC" : "2027-01-15 08:00:00 UTC (shown in \(zone ?? ""))"))
     }
 }

@@ -58,12 +58,12 @@ struct SampleRows: Sendable {
             """)
     }
 
-    func attempt(_ job: UUID, _ ordinal: Int, token: Int64, outcome: String?) async throws {
+    func attempt(_ job: UUID, _ ordinal: Int, token: Int64, outcome: String?, error: String? = nil) async throws {
         try await database.execute(
             """
-            INSERT INTO attempt (job_id, ordinal, token, worker, started_at, ended_at, outcome)
+            INSERT INTO attempt (job_id, ordinal, token, worker, started_at, ended_at, outcome, error_message)
             VALUES (\(job), \(Int16(ordinal)), \(token), 'worker-1', now() - interval '75 s',
-                CASE WHEN \(outcome != nil) THEN now() END, \(outcome))
+                CASE WHEN \(outcome != nil) THEN now() END, \(outcome), \(error))
             """)
     }
 

@@ -22,7 +22,7 @@ struct ServiceTests {
             let path = URL(filePath: #filePath).deletingLastPathComponent().appending(
                 path: "../../schemas/api/openapi.yaml")
             #expect(try Self.routes(inDocument: String(contentsOf: path, encoding: .utf8)) == served)
-            #expect(served.count == 8)
+            #expect(served.count == 9)
         }
     }
 
@@ -83,11 +83,13 @@ struct ServiceTests {
             let ready = try await fixture.get("/api/v1/health/ready")
             #expect(ready.status == 200)
             #expect((ready.json["checks"] as? [String: Any])?.count == 3)
+            let health = try await fixture.get("/api/v1/health")
+            #expect(health.status == 200 && health.json["status"] as? String == "ready")
         }
         struct Down: Error {}
         try await StatusFixture.with(checks: [ReadinessCheck("rabbitmq") { throw Down() }]) { fixture in
-            let ready = try await fixture.get("/api/v1/health/ready")
-            #expect(ready.status == 503)
+            #expect(try await fixture.get("/api/v1/health/ready").status == 503)
+            #expect(try await fixture.get("/api/v1/health").status == 503)
         }
     }
 
@@ -100,6 +102,8 @@ struct ServiceTests {
             #expect(try await fixture.get("/api/v1/metrics").status == 401)
             #expect(try await fixture.get("/api/v1/jobs?token=s3cret").status == 401)
             #expect(try await fixture.get("/api/v1/health/ready").status == 200)
+            #expect(try await fixture.get("/api/v1/health").status == 200)
+            #expect(try await fixture.get("/api/v1/healthy").status == 401)
             let bearer: HTTPFields = [.authorization: "Bearer s3cret"]
             #expect(try await fixture.get("/api/v1/jobs", headers: bearer).status == 200)
             let basic: HTTPFields = [.authorization: "Basic " + Data("me:s3cret".utf8).base64EncodedString()]

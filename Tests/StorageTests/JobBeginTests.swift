@@ -1,0 +1,97 @@
+import EngineTestSupport
+import FoundationEssentials
+import Jobs
+import Postgres
+import Storage
+import TestSupport
+import Testing
+
+@Suite(.postgres, .timeLimit(.minutes(1)))
+struct JobBeginTests {
+    @Test func `a job begins with all its steps and one doorbell, for the first`() async throws {
+        try await EngineDatabase.with { database in
+            let job = try await database.begin()
+            let details = try await database.details(job)
+            #expect(details.job.state == .inProgress)
+            #expect(details.job.postedBy == "test")
+            #expect(details.steps.map(\.kind) == ["extract", "convert", "import"])
+            #expect(details.steps.map(\.state) == [.queued, .pending, .pending])
+            #expect(try await database.bells() == [StepID(job: job, ordinal: 1)])
+        }
+    }
+
+    @Test func `the job keeps the settings it began with`() async throws {
+        try await EngineDatabase.with { database in
+            let job = try await database.begin()
+            let store = IntegrationStore(database.pool)
+            let institution = try await store.put(institution: "school", name: "School")
+            let id = try await store.put(
+                integration: "nightly", name: "Nightly", institution: institution,
+                settings: EngineDatabase.settings(canvas: "https://elsewhere.example"))
+            #expect(id == database.integration)
+            let claim = try await database.claim(job)
+            #expect(try IntegrationSettings(decoding: claim.job.settings) == EngineDatabase.nowhere)
+            #expect(claim.job.institution == "school")
+            let later = try await database.claim(try await database.begin())
+            #expect(
+                try IntegrationSettings(decoding: later.job.settings).canvas.address == "https://elsewhere.example")
+        }
+    }
+
+    @Test func `an integration that is not there begins nothing`() async throws {
+        try await EngineDatabase.with { database in
+            let error = await #expect(throws: StorageError.self) {
+                try await database.jobs.begin(.rosterSync, integration: 999, postedBy: "test")
+            }
+            #expect(error?.code == .notFound)
+            let bells = try await database.bells()
+            #expect(bells.isEmpty)
+            #expect(try await database.queries.jobs().rows.isEmpty)
+        }
+    }
+
+    @Test func `an integration that is not there is named beside those that are`() async throws {
+        try await EngineDatabase.with { database in
+            let store = IntegrationStore(database.pool)
+            let found = try await store.id(institution: "school", integration: "nightly")
+            #expect(found == database.integration)
+            let error = await #expect(throws: StorageError.self) {
+                try await store.id(institution: "school", integration: "daily")
+            }
+            #expect(error?.message.contains("school/nightly") == true)
+        }
+    }
+
+    @Test func `ids carry their time, so that the newest sorts last`() throws {
+        var generator = SystemRandomNumberGenerator()
+        let early = JobID(at: Date(timeIntervalSince1970: 1_700_000_000), using: &generator)
+        let late = JobID(at: Date(timeIntervalSince1970: 1_700_000_000.002), using: &generator)
+        #expect(early.description < late.description)
+        for id in [early, late] {
+            let text = Array(id.description)
+            #expect(text[14] == "7")
+            #expect("89ab".contains(text[19]))
+        }
+    }
+
+    @Test func `a doorbell is announced to listeners at once`() async throws {
+        try await EngineDatabase.with { database in
+            let listener = PostgresListener(
+                configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await listener.run() }
+                defer { group.cancelAll() }
+                try await eventually("somebody listens") {
+                    try await !database.pool.query(
+                        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                    ).isEmpty
+                }
+                let job = try await database.begin()
+                var bells = listener.notifications.makeAsyncIterator()
+                #expect(await bells.next()?.channel == OutboxStore.channel)
+                try await database.complete(job, before: 2)
+                #expect(await bells.next()?.channel == OutboxStore.channel)
+            }
+        }
+    }
+}
