@@ -154,7 +154,11 @@ let package = Package(
             name: "TestSupport", dependencies: ["LocalServers", locks, logging], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
-            name: "EngineTestSupport", dependencies: ["Jobs", "Storage", "Postgres", "TestSupport", logging],
+            name: "EngineTestSupport",
+            dependencies: [
+                "Jobs", "Storage", "Postgres", "Artifacts", "Canvas", "Curl", "Simulators", "TestSupport", logging,
+                locks,
+            ],
             path: "Tests/EngineTestSupport", swiftSettings: strict),
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),

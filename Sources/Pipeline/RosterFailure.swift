@@ -11,7 +11,7 @@ func rosterFailure(_ error: any Error) -> any Error {
     if let error = error as? ArchiveError {
         return StepFailure(
             error.isTransient ? .transient : .permanent, code: "archive.\(error.code.rawValue)",
-            message: "\(error) \(error.remedy)")
+            message: "\(error)")
     }
     return error
 }

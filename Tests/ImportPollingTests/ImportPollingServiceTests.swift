@@ -36,7 +36,8 @@ struct ImportPollingServiceTests {
 
     /// Makes the next poll due now.
     private func makeDue(_ scene: CanvasScene) async throws {
-        try await scene.database.pool.execute("UPDATE sis_import SET next_poll_at = now() WHERE next_poll_at IS NOT NULL")
+        try await scene.database.pool.execute(
+            "UPDATE sis_import SET next_poll_at = now() WHERE next_poll_at IS NOT NULL")
     }
 
     @Test func `an import that Canvas has done completes its job, with Canvas's counts`() async throws {

@@ -41,10 +41,11 @@ struct MaintenanceServiceTests {
                 try await eventually("it says so") { recorder.lines(from: .warning).count == 2 }
             }
         }
-        #expect(recorder.lines(from: .warning) == [
-            "A step was taken back from a worker that stopped answering",
-            "A step was parked: every worker that took it stopped answering",
-        ])
+        #expect(
+            recorder.lines(from: .warning) == [
+                "A step was taken back from a worker that stopped answering",
+                "A step was parked: every worker that took it stopped answering",
+            ])
         #expect(recorder.lines.compactMap { $0.metadata["worker"]?.description } == ["gone", "gone too"])
     }
 

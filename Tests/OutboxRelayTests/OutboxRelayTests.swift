@@ -13,7 +13,8 @@ import Testing
 struct OutboxRelayTests {
     /// A database, a topology, and a publisher and a consumer that are connected.
     private func withRelay(
-        _ body: @Sendable (EngineDatabase, RabbitMQConfiguration, BrokerTopology, StepPublisher, StepConsumer) async throws
+        _ body:
+            @Sendable (EngineDatabase, RabbitMQConfiguration, BrokerTopology, StepPublisher, StepConsumer) async throws
             -> Void
     ) async throws {
         let server = try #require(RabbitMQServer.current)

@@ -41,7 +41,9 @@ struct ImportStepTests {
     }
 
     /// Runs an attempt at the import step, and writes down what the engine would.
-    private func attempt(_ job: JobID, _ scene: CanvasScene, settle: Duration = .seconds(75)) async throws -> StepOutcome {
+    private func attempt(_ job: JobID, _ scene: CanvasScene, settle: Duration = .seconds(75)) async throws
+        -> StepOutcome
+    {
         let claim = try await scene.database.claim(job, 3)
         let context = StepContext(
             lease: claim.lease, job: claim.job, failures: claim.failures, rescues: claim.rescues, progress: Silent(),

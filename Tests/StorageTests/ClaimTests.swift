@@ -90,7 +90,7 @@ struct ClaimTests {
             try await database.pool.execute("UPDATE job SET kind = 'dance' WHERE id = \(job.uuid)")
             let error = await #expect(throws: StorageError.self) { try await database.claim(job) }
             #expect(error?.code == .unknownWord)
-            #expect(error?.message.contains("upgrade this process") == true)
+            #expect(error?.message.contains("Upgrade this process") == true)
         }
     }
 }

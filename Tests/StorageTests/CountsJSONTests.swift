@@ -5,7 +5,8 @@ import Testing
 @Suite struct CountsJSONTests {
     @Test func `counts become a sorted object, and names cannot break out of it`() {
         #expect(CountsJSON.encode([:]) == "{}")
-        #expect(CountsJSON.encode(["b.extracted": -2, "a_b-c": .max]) == #"{"a_b-c":9223372036854775807,"b.extracted":-2}"#)
+        #expect(
+            CountsJSON.encode(["b.extracted": -2, "a_b-c": .max]) == #"{"a_b-c":9223372036854775807,"b.extracted":-2}"#)
         #expect(CountsJSON.encode([#"a":1,"b\"#: 3, "ü": 4]) == #"{"a1b":3,"":4}"#)
     }
 

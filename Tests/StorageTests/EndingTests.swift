@@ -11,7 +11,8 @@ struct EndingTests {
     @Test(arguments: [
         (StepEvent.complete, StepState.completed), (.completeWithWarnings, .completedWithWarnings), (.skip, .skipped),
     ])
-    func `after a good end the next step is queued and its bell rings`(event: StepEvent, state: StepState) async throws {
+    func `after a good end the next step is queued and its bell rings`(event: StepEvent, state: StepState) async throws
+    {
         try await EngineDatabase.with { database in
             let job = try await database.begin()
             let lease = try await database.claim(job).lease
@@ -102,7 +103,8 @@ struct EndingTests {
                 try await database.steps.report([(lease: lease, percent: percent, counts: ["users": Int64(count)])])
             }
             #expect(try await database.step(job).percent == 40)
-            try await database.end(lease, .complete, as: .completed, result: StepResult(counts: ["users": 5, "a-b.c": 1]))
+            try await database.end(
+                lease, .complete, as: .completed, result: StepResult(counts: ["users": 5, "a-b.c": 1]))
             try await database.steps.report([(lease: lease, percent: 70, counts: ["users": 9])])
             let step = try await database.step(job)
             #expect(step.percent == 100)
@@ -111,7 +113,8 @@ struct EndingTests {
         }
     }
 
-    @Test func `files are recorded with the end, and an attempt after it replaces those of the same name`() async throws {
+    @Test func `files are recorded with the end, and an attempt after it replaces those of the same name`() async throws
+    {
         try await EngineDatabase.with { database in
             let job = try await database.begin()
             func file(_ name: String, _ byte: UInt8) -> ArtifactRecord {
@@ -153,7 +156,8 @@ struct EndingTests {
             let job = try await database.begin()
             let lease = try await database.claim(job).lease
             try await database.end(lease, .await, as: .waiting)
-            try await database.steps.reportWaiting(lease.step, percent: 40, reason: "Works.", counts: ["canvas.users": 4])
+            try await database.steps.reportWaiting(
+                lease.step, percent: 40, reason: "Works.", counts: ["canvas.users": 4])
             try await database.steps.reportWaiting(lease.step, percent: 30, reason: "Still.", counts: [:])
             var step = try await database.step(job)
             #expect(step.percent == 40)

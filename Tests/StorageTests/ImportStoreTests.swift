@@ -86,7 +86,8 @@ struct ImportStoreTests {
 
     /// The poller may come between the answer of Canvas and the end of the attempt that asked: with a quick poller and
     /// a slow database that is no rarity.
-    @Test func `an import whose attempt has not ended yet is not given to a poller, but is not forgotten`() async throws {
+    @Test func `an import whose attempt has not ended yet is not given to a poller, but is not forgotten`() async throws
+    {
         try await EngineDatabase.with { database in
             let lease = try await importing(database)
             #expect(try await database.imports.intend(1, lease: lease, fileName: "a.zip", sha256: hash))

@@ -82,7 +82,9 @@ struct EngineScene: Sendable {
     }
 
     /// Quick leases and retries.
-    static func configuration(_ name: String = "worker", slots: Int = 4, drain: Duration = .seconds(5)) -> WorkerConfiguration {
+    static func configuration(_ name: String = "worker", slots: Int = 4, drain: Duration = .seconds(5))
+        -> WorkerConfiguration
+    {
         WorkerConfiguration(
             name: name, slots: slots, lease: .milliseconds(1500), drain: drain, progressInterval: .milliseconds(50),
             retries: RetryPolicy(attemptLimit: 3, firstDelay: .milliseconds(50), longestDelay: .milliseconds(100)))

@@ -38,7 +38,8 @@ import Worker
     }
 
     @Test func `what an attempt leaves behind goes along`() throws {
-        let file = ArtifactRecord(name: "a.csv", mediaType: "text/csv", bytes: 1, sha256: Array(repeating: 0, count: 32))
+        let file = ArtifactRecord(
+            name: "a.csv", mediaType: "text/csv", bytes: 1, sha256: Array(repeating: 0, count: 32))
         let result = StepResult(counts: ["rows": 4], artifacts: [file])
         let ending = try #require(SettlementPolicy.ending(of: lease, outcome: .held(result, reason: "Why.")))
         #expect(ending.result.counts == ["rows": 4])
