@@ -6,6 +6,7 @@ import Glibc
 /// Runs as the current user, or as `postgres` when that is root, since PostgreSQL refuses root. Ends with this process
 /// at the latest.
 package actor LocalPostgres {
+    /// Who is let in.
     package enum Authentication: Sendable {
         /// Everybody who reaches the port is let in.
         case trust

@@ -21,6 +21,7 @@ package enum SubmissionPolicy {
         }
     }
 
+    /// What to do.
     package enum Decision: Sendable, Hashable {
         /// It surely did not arrive.
         case send

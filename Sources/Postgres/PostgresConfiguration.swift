@@ -1,5 +1,6 @@
 /// Where a database is, who we are there, and every limit of talking to it.
 package struct PostgresConfiguration: Sendable, Equatable, CustomStringConvertible {
+    /// How far the connection is protected; as libpq's `sslmode`.
     package enum TLS: Sendable, Equatable {
         /// Plain text.
         case disable

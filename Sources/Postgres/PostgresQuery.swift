@@ -48,6 +48,7 @@ package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable, Hashab
         sql += "$\(binds.count)"
     }
 
+    /// Gathers the SQL and its values; a value becomes `$1`, never text.
     package struct StringInterpolation: StringInterpolationProtocol {
         fileprivate var query = PostgresQuery(stringLiteral: "")
 
@@ -56,6 +57,7 @@ package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable, Hashab
             query.binds.reserveCapacity(interpolationCount)
         }
 
+        /// Takes SQL that stands in the source.
         package mutating func appendLiteral(_ literal: String) {
             query.append(text: literal)
         }

@@ -4,6 +4,7 @@ import Logging
 ///
 /// BEGIN travels with the first statement, so an empty transaction costs nothing and a short one saves a round trip.
 package struct PostgresTransaction: PostgresQuerying {
+    /// What a transaction sees of others.
     package enum Isolation: String, Sendable {
         case readCommitted = "READ COMMITTED"
         case repeatableRead = "REPEATABLE READ"

@@ -85,8 +85,8 @@ extension CountsTable {
         "Pseudonym": "users", "Enrollment": "enrollments", "UserObserver": "user_observers",
     ]
 
-    /// What Canvas was sent and what it did: the conversion's `canvas.users`, and Canvas's answers, or the import step's
-    /// own counts where no answer is kept.
+    /// What Canvas was sent and what it did: the conversion's `canvas.users`, and Canvas's answers, or the import
+    /// step's own counts where no answer is kept.
     static func canvas(_ steps: [StepView], answers: [CanvasAnswer]) -> CountsTable {
         var numbers: [String: [String: Int64]] = [:]
         for step in steps where step.kind == StepKind.convert.rawValue {

@@ -2,6 +2,7 @@ import CAssets
 
 /// The files that the program carries with it; see `CAssets.c`.
 package enum Assets {
+    /// One of them.
     package struct Asset: Sendable {
         /// Path from the top of the repository.
         package let path: String

@@ -19,8 +19,8 @@ extension ImportStore {
     /// Takes imports that are due for a poll, and sets their next one, so that any number of pollers share the work and
     /// one that dies loses nothing but an interval. Served by the index `sis_import_due`.
     ///
-    /// An import whose attempt has not ended yet keeps its turn for the next interval: an end that Canvas told now could
-    /// not be written, as the step does not wait yet. One whose step has ended otherwise is asked about no more.
+    /// An import whose attempt has not ended yet keeps its turn for the next interval: an end that Canvas told now
+    /// could not be written, as the step does not wait yet. One whose step has ended otherwise is asked about no more.
     package func takeDue(limit: Int, next: Duration) async throws -> [Poll] {
         let rows = try await database.query(
             """

@@ -43,19 +43,9 @@ extension StepStore {
     /// - Returns: the steps that were ended; whoever is missing had lost its lease, and nothing of it was written.
     package func end(_ endings: [StepEnding]) async throws -> Set<StepID> {
         guard !endings.isEmpty else { return [] }
-        let artifacts = endings.flatMap { ending in ending.result.artifacts.map { (ending.lease.step, $0) } }
         let rows = try await database.query(
             """
-            WITH wanted AS (
-                SELECT * FROM unnest(
-                    \(endings.map(\.lease.step.job.uuid))::uuid[], \(endings.map(\.lease.step.ordinal))::smallint[],
-                    \(endings.map(\.lease.token))::bigint[], \(endings.map(\.from.rawValue))::text[],
-                    \(endings.map(\.to.rawValue))::text[], \(endings.map(\.outcome.rawValue))::text[],
-                    \(endings.map { CountsJSON.encode($0.result.counts) })::text[], \(endings.map(\.result.reason))::text[],
-                    \(endings.map(\.errorCode))::text[], \(endings.map(\.errorMessage))::text[],
-                    \(endings.map(\.runAfter))::timestamptz[], \(endings.map { Int16($0.costsTry ? 1 : 0) })::smallint[]
-                ) AS w (job_id, ordinal, token, from_state, state, outcome, counts, reason, error_code, error_message,
-                    run_after, failures)
+            WITH wanted AS (\(Self.wanted(endings))
             ), ended AS (
                 UPDATE step SET state = w.state, lease_owner = NULL, leased_until = NULL, reason = w.reason,
                     percent = CASE WHEN w.state IN ('completed', 'completed_with_warnings') THEN 100
@@ -78,16 +68,7 @@ extension StepStore {
                 FROM ended
                 WHERE attempt.job_id = ended.job_id AND attempt.ordinal = ended.ordinal AND attempt.token = ended.token
                     AND ended.from_state = 'running'
-            ), stored AS (
-                INSERT INTO artifact (job_id, ordinal, name, media_type, bytes, sha256)
-                SELECT a.* FROM unnest(
-                    \(artifacts.map(\.0.job.uuid))::uuid[], \(artifacts.map(\.0.ordinal))::smallint[],
-                    \(artifacts.map(\.1.name))::text[], \(artifacts.map(\.1.mediaType))::text[],
-                    \(artifacts.map(\.1.bytes))::bigint[], \(artifacts.map { Hexadecimal.bytea($0.1.sha256) })::bytea[]
-                ) AS a (job_id, ordinal, name, media_type, bytes, sha256)
-                JOIN ended ON ended.job_id = a.job_id AND ended.ordinal = a.ordinal
-                ON CONFLICT (job_id, ordinal, name) DO UPDATE SET media_type = excluded.media_type, bytes = excluded.bytes,
-                    sha256 = excluded.sha256, created_at = excluded.created_at
+            ), stored AS (\(Self.stored(endings))
             ), following AS (
                 UPDATE step SET state = 'queued', queued_at = clock_timestamp(), run_after = clock_timestamp()
                 FROM ended
@@ -124,6 +105,37 @@ extension StepStore {
                 let (job, ordinal, _) = try row.decode((UUID.self, Int16.self, Int64.self))
                 return StepID(job: JobID(job), ordinal: ordinal)
             })
+    }
+
+    /// What is to be written, as a table.
+    private static func wanted(_ endings: [StepEnding]) -> PostgresQuery {
+        """
+        SELECT * FROM unnest(
+            \(endings.map(\.lease.step.job.uuid))::uuid[], \(endings.map(\.lease.step.ordinal))::smallint[],
+            \(endings.map(\.lease.token))::bigint[], \(endings.map(\.from.rawValue))::text[],
+            \(endings.map(\.to.rawValue))::text[], \(endings.map(\.outcome.rawValue))::text[],
+            \(endings.map { CountsJSON.encode($0.result.counts) })::text[], \(endings.map(\.result.reason))::text[],
+            \(endings.map(\.errorCode))::text[], \(endings.map(\.errorMessage))::text[],
+            \(endings.map(\.runAfter))::timestamptz[], \(endings.map { Int16($0.costsTry ? 1 : 0) })::smallint[]
+        ) AS w (job_id, ordinal, token, from_state, state, outcome, counts, reason, error_code, error_message,
+            run_after, failures)
+        """
+    }
+
+    /// Writes the artifacts of the steps that were ended; those of an earlier attempt give way.
+    private static func stored(_ endings: [StepEnding]) -> PostgresQuery {
+        let artifacts = endings.flatMap { ending in ending.result.artifacts.map { (ending.lease.step, $0) } }
+        return """
+            INSERT INTO artifact (job_id, ordinal, name, media_type, bytes, sha256)
+            SELECT a.* FROM unnest(
+                \(artifacts.map(\.0.job.uuid))::uuid[], \(artifacts.map(\.0.ordinal))::smallint[],
+                \(artifacts.map(\.1.name))::text[], \(artifacts.map(\.1.mediaType))::text[],
+                \(artifacts.map(\.1.bytes))::bigint[], \(artifacts.map { Hexadecimal.bytea($0.1.sha256) })::bytea[]
+            ) AS a (job_id, ordinal, name, media_type, bytes, sha256)
+            JOIN ended ON ended.job_id = a.job_id AND ended.ordinal = a.ordinal
+            ON CONFLICT (job_id, ordinal, name) DO UPDATE SET media_type = excluded.media_type, bytes = excluded.bytes,
+                sha256 = excluded.sha256, created_at = excluded.created_at
+            """
     }
 
     /// Writes where a step stands that waits on Canvas; a step that no longer waits is left alone.

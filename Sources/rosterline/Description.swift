@@ -38,12 +38,7 @@ struct Description: Decodable {
         ///
         /// - Throws: `ConfigurationError` that names what is wrong with it.
         func next(after moment: Date = Date()) throws -> Date? {
-            guard let zone = TimeZone(identifier: timeZone) else {
-                throw ConfigurationError(
-                    description:
-                        "The schedule '\(slug)' names the time zone '\(timeZone)', which is none. Give an IANA name such as Europe/Berlin."
-                )
-            }
+            let zone = try Description.zone(timeZone, of: "The schedule '\(slug)'")
             do {
                 return ScheduleCalculator(expression: try CronExpression(cron), zone: zone).next(after: moment)?.instant
             } catch {
@@ -117,12 +112,14 @@ struct Description: Decodable {
         } catch let error as DecodingError {
             throw ConfigurationError(description: "The mapping of '\(integration.slug)': \(words(error))")
         }
-        guard TimeZone(identifier: rules.timeZone) != nil else {
-            throw ConfigurationError(
-                description:
-                    "The mapping of '\(integration.slug)' names the time zone '\(rules.timeZone)', which is none. Give an IANA name such as Europe/Berlin."
-            )
-        }
+        _ = try zone(rules.timeZone, of: "The mapping of '\(integration.slug)'")
+    }
+
+    fileprivate static func zone(_ name: String, of owner: String) throws -> TimeZone {
+        if let zone = TimeZone(identifier: name) { return zone }
+        throw ConfigurationError(
+            description:
+                "\(owner) names the time zone '\(name)', which is none. Give an IANA name such as Europe/Berlin.")
     }
 
     private static func check(slug: String) throws {

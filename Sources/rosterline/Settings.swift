@@ -93,16 +93,27 @@ struct Settings: Sendable {
         guard let table = root as? [String: Any] else {
             throw ConfigurationError(description: "The configuration file \(path) must be a table of keys.")
         }
-        let known = Setting.all.flatMap { [$0.key, $0.key + "File"] }
-        for key in keys(of: table, prefix: "") where !known.contains(key) {
-            throw ConfigurationError.unknown(key, among: Setting.all.map(\.key))
+        for (key, value) in leaves(of: table, prefix: "") {
+            guard let setting = Setting.all.first(where: { $0.takes(key) }) else {
+                throw ConfigurationError.unknown(key, among: Setting.all.map(\.key))
+            }
+            // A list is no value of any key, and would be passed over for the default.
+            if value is [Any] { throw ConfigurationError.malformed("\(key) in \(path)", setting, value: "a list") }
         }
     }
 
-    private static func keys(of table: [String: Any], prefix: String) -> [String] {
-        table.keys.sorted().flatMap { name in
-            (table[name] as? [String: Any]).map { keys(of: $0, prefix: prefix + name + ".") } ?? [prefix + name]
+    private static func leaves(of table: [String: Any], prefix: String) -> [(key: String, value: Any)] {
+        table.sorted { $0.key < $1.key }.flatMap { name, value in
+            (value as? [String: Any]).map { leaves(of: $0, prefix: prefix + name + ".") } ?? [(prefix + name, value)]
         }
+    }
+}
+
+extension Setting {
+    /// Whether the YAML file may have this key for it: its own, or that of the file with the secret.
+    fileprivate func takes(_ key: String) -> Bool {
+        if case .secret = form, key == self.key + "File" { return true }
+        return key == self.key
     }
 }
 

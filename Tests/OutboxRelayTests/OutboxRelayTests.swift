@@ -75,7 +75,7 @@ struct OutboxRelayTests {
             let job = try await database.begin()
             let publisher = StepPublisher(
                 configuration: RabbitMQConfiguration(hosts: [.init("127.0.0.1", port: 1)]), topology: BrokerTopology(),
-                logger: EngineDatabase.logger)
+                limits: RabbitMQPublisherLimits(connectionTimeout: .milliseconds(300)), logger: EngineDatabase.logger)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { try? await publisher.run() }
                 defer { group.cancelAll() }
