@@ -40,16 +40,20 @@ final class UploadPipe: Sendable {
     /// Pumps the sequence in until it ends, fails, breaks its announced length, or the pipe closes.
     func pump(_ sequence: any AsyncSequence<[UInt8], any Error> & Sendable, length: Int64?) async {
         var written: Int64 = 0
+        var isOpen = true
         do {
             for try await chunk in sequence {
+                guard isOpen else { return }
                 written += Int64(chunk.count)
                 if let length, written > length { return end(failed: true) }
-                guard await write(chunk) else { return }
+                // Closed: asked once more, by a task that `close()` cancels, the sequence learns that nobody listens.
+                isOpen = await write(chunk)
             }
         } catch {
             // The caller sees `.bodyFailed`; why their own sequence threw they know best.
             return end(failed: true)
         }
+        guard isOpen else { return }
         end(failed: length.map { $0 != written } ?? false)
     }
 

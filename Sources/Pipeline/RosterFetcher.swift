@@ -40,6 +40,12 @@ struct RosterFetcher: Sendable {
         do {
             let (head, _) = try await http.download(request, to: target, limit: limit)
             guard head.status.kind == .successful else { throw Self.failure(head, authority: authority) }
+            if head.headerFields[.contentType]?.lowercased().hasPrefix("text/html") == true {
+                throw StepFailure(
+                    .permanent, code: "source.web_page",
+                    message: "\(authority) answered with a web page, most likely to sign in, instead of a zip. "
+                        + "Check the address and the source's token.")
+            }
         } catch let error as CurlError {
             if error.code == .cancelled { throw CancellationError() }
             throw StepFailure(

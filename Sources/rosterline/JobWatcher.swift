@@ -84,7 +84,7 @@ struct JobWatcher {
         let convert = counts(.convert)
         let canvas = counts(.importBatch)
         var rows = [
-            "Canvas type     " + cell("in roster") + cell("sent") + cell("taken") + "   rows in the roster are those of"
+            "Canvas type     " + cell("in roster") + cell("sent") + cell("taken") + "   from"
         ]
         for (type, source) in types where convert["canvas.\(type)"] != nil || extract["\(source).extracted"] != nil {
             rows.append(
