@@ -20,7 +20,11 @@ final class ActiveTransfer {
     }
 
     func received(headerLine: some Collection<UInt8>) {
-        if let head = parser.take(headerLine) { transfer.received(head: head) }
+        guard let head = parser.take(headerLine) else { return }
+        transfer.received(head: head)
+        // An answer that comes while the body pauses may be all there is to come: libcurl 7.88 has stopped sending, but
+        // sees that it is done only once the pause is over.
+        if isSendingPaused, case .pipe(let pipe, _) = source { pipe.wakeReader() }
     }
 
     /// - Returns: false = pause.

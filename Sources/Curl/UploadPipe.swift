@@ -80,6 +80,11 @@ final class UploadPipe: Sendable {
         return taken
     }
 
+    /// Lets libcurl ask again although nothing was written.
+    func wakeReader() {
+        onData()
+    }
+
     /// Who pumps, to be cancelled by `close()`: the sequence may be waiting for something that never comes.
     func attach(_ pump: Task<Void, Never>) {
         let isClosed = state.withLockedValue { state in
