@@ -163,7 +163,9 @@ let package = Package(
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
         tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "TestSupport", logging, lifecycle], settings: overC),
-        tests("CurlTests", ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks]),
+        tests(
+            "CurlTests",
+            ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks, lifecycle]),
         tests("CSVTests", ["CSV"]),
         tests("ArchivesTests", ["Archives", "TestSupport"]),
         tests("OneRosterTests", ["OneRoster", "Archives", "TestSupport"]),

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// A Hummingbird on a free loopback port with the routes these tests need.
 enum EchoServer {
@@ -16,12 +17,21 @@ enum EchoServer {
             onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) },
             logger: quiet
         )
+        let services = ServiceGroup(configuration: .init(services: [application], logger: quiet))
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
+            group.addTask { try await services.run() }
             var iterator = ports.makeAsyncIterator()
             let found = await iterator.next() ?? 0
-            let result = try await body(found)
-            group.cancelAll()
+            let result: Result
+            do {
+                result = try await body(found)
+            } catch {
+                await services.triggerGracefulShutdown()
+                throw error
+            }
+            // Gracefully: NIO traps when it is cancelled while a connection is just being taken.
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
             return result
         }
     }
