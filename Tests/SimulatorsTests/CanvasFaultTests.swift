@@ -95,7 +95,8 @@ struct CanvasFaultTests {
     @Test func `a held answer comes after the import was accepted`() async throws {
         let csv = csv
         try await withCanvas { simulator, client in
-            simulator.faults.holdAnswerMilliseconds = 500
+            // Long enough for a busy machine to ask about the import before the answer comes.
+            simulator.faults.holdAnswerMilliseconds = 5_000
             async let answer = client.upload(csv)
             let ended = try await client.poll(1) { $0.status == 200 }
             #expect(try ended.value("id") == 1)
