@@ -45,10 +45,10 @@ def enqueue(count):
     peer.answer(seconds=time.time() - begin)
 
 
-def work():
+def work(count):
     broker, cursor = channel(), peer.connect().cursor()
     broker.basic_qos(prefetch_count=1000)
-    tag, jobs = None, []
+    tag, jobs, done = None, [], 0
 
     def settle():
         cursor.execute(RUNNING, (jobs,))
@@ -62,7 +62,10 @@ def work():
             tag = method.delivery_tag
             jobs.append(body.decode())
         if jobs and (method is None or len(jobs) == BATCH):
+            done += len(jobs)
             settle()
+            if done == count:
+                return
 
 
 def latency(rate, seconds):
