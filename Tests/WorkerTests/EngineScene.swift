@@ -1,9 +1,9 @@
 import Broker
+import Dispatcher
 import EngineTestSupport
 import Jobs
 import Logging
 import Maintenance
-import Dispatcher
 import Postgres
 import RabbitMQ
 import ServiceLifecycle
