@@ -105,7 +105,7 @@ let package = Package(
 
         // Adapters.
         target("Storage", ["Jobs", "Postgres", "CAssets", logging], settings: overC),
-        target("Broker", ["Jobs", "RabbitMQ", logging, lifecycle]),
+        target("Broker", ["Jobs", "RabbitMQ", logging, metrics, lifecycle]),
         target("Artifacts", ["Jobs", crypto, logging, threads]),
         target("Secrets", []),
         target("Observability", [logging, metrics, locks]),

@@ -89,12 +89,14 @@ package struct BrokerTopology: Sendable, Hashable {
     ///   without the permission to configure, `.unavailable` without a broker.
     package func create(_ configuration: RabbitMQConfiguration) async throws {
         try await BrokerError.wrapping {
-            try await RabbitMQAdministration.with(configuration) { broker in
-                for exchange in exchanges { try await broker.declare(exchange) }
-                for queue in queues { try await broker.declare(queue) }
-                for binding in bindings { try await broker.bind(binding) }
-            }
+            try await RabbitMQAdministration.with(configuration) { try await create(over: $0) }
         }
+    }
+
+    func create(over broker: RabbitMQAdministration) async throws {
+        for exchange in exchanges { try await broker.declare(exchange) }
+        for queue in queues { try await broker.declare(queue) }
+        for binding in bindings { try await broker.bind(binding) }
     }
 
     /// Checks, without changing anything, that all exchanges and queues are there.
