@@ -141,7 +141,7 @@ let package = Package(
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
                 "Conversion",
-                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths,
+                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths, httpTypes,
             ]),
         target("LocalServers", [subprocess, logging]),
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
@@ -162,7 +162,9 @@ let package = Package(
             path: "Tests/EngineTestSupport", swiftSettings: strict),
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
-        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle], settings: overC),
+        tests(
+            "RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle, locks],
+            settings: overC),
         tests(
             "CurlTests",
             ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks, lifecycle]),
@@ -222,7 +224,9 @@ let package = Package(
                 "TestSupport", hummingbird, httpTypes,
                 logging, metrics, locks, lifecycle,
             ]),
-        tests("RosterlineTests", ["rosterline", configuration]),
+        tests(
+            "RosterlineTests",
+            ["rosterline", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),
     ],

@@ -87,6 +87,9 @@ package struct BrokerCapabilities: Sendable, Hashable {
     package let transientQueues: Support
     /// Whether declaring with `x-queue-mode` fails; the product does not.
     package let refusesQueueMode: Bool
+    /// Whether a user without any right on a queue or exchange is refused when asking whether it is there. (4.3.0 asked
+    /// for the right to configure; 4.3.1 is content with any.)
+    package let inspectionNeedsRight: Bool
     /// Whether a queue can hold a message back before it is tried again; the product keeps that in Postgres.
     package let hasDelayedRetry: Bool
 
@@ -132,6 +135,7 @@ package struct BrokerCapabilities: Sendable, Hashable {
         globalPrefetch = since(4, 3) ? .refused : since(4, 0) ? .deprecated : .allowed
         transientQueues = since(4, 3) ? .refused : since(4, 0) ? .deprecated : .allowed
         refusesQueueMode = since(4, 3)
+        inspectionNeedsRight = since(4, 3)
         hasDelayedRetry = since(4, 3)
     }
 
@@ -167,6 +171,10 @@ package struct BrokerCapabilities: Sendable, Hashable {
             remarks.append("A frame_max below 8192 is refused; leave it at 131072.")
         }
         if refusesQueueMode { remarks.append("Declarations with x-queue-mode are refused; the product makes none.") }
+        if inspectionNeedsRight {
+            remarks.append(
+                "Looking at a queue takes a right on it; give the status service's user one, and avoid 4.3.0.")
+        }
         if priorities == .strict {
             remarks.append("Quorum queues have 32 strict priorities; doorbells all have the same.")
         }

@@ -11,19 +11,20 @@ import ServiceLifecycle
 package struct BrokerWatch: Service {
     private let look: BrokerLook
     private let interval: Duration
-    private let settings: (@Sendable () async throws -> [BrokerTrouble])?
+    private let settings: (@Sendable (BrokerCapabilities) async throws -> [BrokerTrouble])?
     private let isBlocked: @Sendable () -> Bool
     private let logger: Logger
 
     /// - Parameters:
     ///   - use: what this process needs of the broker.
     ///   - interval: between two looks; 1 s or more. Each look is a login, so mind the number of processes.
-    ///   - settings: asks for troubles that AMQP cannot show, such as policies; nil if there is nobody to ask. What it
-    ///     throws is told once for each outage and changes nothing.
+    ///   - settings: asks for troubles that AMQP cannot show, such as policies, by the rules of the broker's version; nil
+    ///     if there is nobody to ask. What it throws is told once for each outage and changes nothing.
     ///   - isBlocked: whether the process's publisher has told of an alarm already, so that it is not told twice.
     package init(
         configuration: RabbitMQConfiguration, topology: BrokerTopology, use: BrokerUse,
-        interval: Duration = .seconds(5), settings: (@Sendable () async throws -> [BrokerTrouble])? = nil,
+        interval: Duration = .seconds(5),
+        settings: (@Sendable (BrokerCapabilities) async throws -> [BrokerTrouble])? = nil,
         isBlocked: @escaping @Sendable () -> Bool = { false }, logger: Logger
     ) {
         precondition(interval >= .seconds(1), "a look at the broker every \(interval)")
@@ -47,7 +48,8 @@ package struct BrokerWatch: Service {
                 mayBind = mayBind && outcome.mayBind
                 if outcome.sight.isWhole, let settings {
                     do {
-                        outcome.sight.troubles += try await settings()
+                        let capabilities = outcome.version.flatMap(BrokerCapabilities.init(version:))
+                        outcome.sight.troubles += try await settings(capabilities ?? .oldest)
                         settingsFailed = false
                     } catch {
                         outcome.sight.isWhole = false

@@ -3,6 +3,7 @@ import Broker
 import Maintenance
 import OutboxRelay
 import Postgres
+import RabbitMQ
 import Scheduler
 import Storage
 
@@ -36,6 +37,9 @@ struct SchedulerCommand: AsyncParsableCommand {
                 patience: try settings.duration("maintenance.patienceSeconds"),
                 retention: .seconds(try settings.whole("maintenance.retentionDays") * 86_400)),
             logger: cluster.logger)
-        try await cluster.run([pool, publisher, bells, relay, maintenance, scheduler])
+        let watch = try cluster.brokerWatch(
+            use: BrokerUse(publishes: true), readsSettings: true,
+            isBlocked: { publisher.health.status == .blocked })
+        try await cluster.run([pool, watch, publisher, bells, relay, maintenance, scheduler])
     }
 }

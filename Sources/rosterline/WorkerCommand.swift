@@ -38,7 +38,11 @@ struct WorkerCommand: AsyncParsableCommand {
                     attemptLimit: try settings.whole("worker.attempts"),
                     firstDelay: try settings.duration("worker.retrySeconds"))),
             logger: cluster.logger)
-        try await cluster.run([pool, consumer, worker], patience: drain + .seconds(10))
+        let topology = try cluster.topology()
+        let heard = topology.routes.filter { kinds.contains($0.kind) }
+        let watch = try cluster.brokerWatch(
+            use: BrokerUse(queues: heard.map { topology.queue(for: $0.kind, version: $0.version) }))
+        try await cluster.run([pool, watch, consumer, worker], patience: drain + .seconds(10))
         http.shutdown()
         try await threads.shutdownGracefully()
     }

@@ -71,6 +71,7 @@ import Testing
         #expect(found.hasMirroredQueues == row.mirrors)
         #expect(found.globalPrefetch == row.outdated && found.transientQueues == row.outdated)
         #expect(found.refusesQueueMode == row.refusesMode && found.hasDelayedRetry == row.refusesMode)
+        #expect(found.inspectionNeedsRight == row.refusesMode)
         #expect(found.hasMessageTTLInQuorumQueues && found.hasAtLeastOnceDeadLettering)
     }
 
