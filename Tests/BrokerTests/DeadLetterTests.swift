@@ -63,7 +63,7 @@ struct DeadLetterConsumerTests {
             for policy in topology.policies { try await local.ctl(policy.commandArguments) }
             let message = step(.convert)
             try await withStepServices(configuration, topology) { publisher, consumer in
-                _ = try await publisher.publish([StepPublication(id: 42, message: message)])
+                _ = try await publisher.publish([StepPublication(message)])
                 let delivery = try #require(try await consumer.nextBatch(max: 1).first)
                 try await consumer.reject(delivery, requeue: false)
             }
