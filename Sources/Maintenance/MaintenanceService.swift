@@ -29,8 +29,10 @@ package struct MaintenanceService: Service {
             while !Task.isCancelled {
                 do {
                     try await rescue()
+                    try await seeToFailures()
                     if ContinuousClock.now >= partitionsDue {
                         try await keepPartitions()
+                        _ = try await DeadStore(database).prune(olderThan: configuration.retention)
                         partitionsDue = .now + .seconds(3600)
                     }
                     _ = outage.ended(at: Date())
@@ -66,6 +68,15 @@ package struct MaintenanceService: Service {
                 "Steps waited in their queues but no doorbell was left; rang again",
                 metadata: [JobsKeys.Log.count: "\(rung)"])
         }
+    }
+
+    private func seeToFailures() async throws {
+        let failures = FailureGrouping(database: database)
+        let grouped = try await failures.group()
+        if grouped > 0 {
+            logger.info("Steps that failed were put into groups", metadata: [JobsKeys.Log.count: "\(grouped)"])
+        }
+        try await failures.carryOn()
     }
 
     private func keepPartitions() async throws {
