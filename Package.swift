@@ -112,7 +112,7 @@ let package = Package(
 
         // Services: none imports another; they meet only in the program.
         target("Scheduler", ["Jobs", "Storage", "Postgres", logging, lifecycle]),
-        target("OutboxRelay", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
+        target("Dispatcher", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
         target(
             "Pipeline",
@@ -137,7 +137,7 @@ let package = Package(
         program(
             "rosterline",
             [
-                "Scheduler", "OutboxRelay", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
+                "Scheduler", "Dispatcher", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
                 "Conversion",
@@ -186,15 +186,15 @@ let package = Package(
                 "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
             ]),
         tests(
-            "OutboxRelayTests",
+            "DispatcherTests",
             [
-                "OutboxRelay", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport",
+                "Dispatcher", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport",
                 logging,
             ]),
         tests(
             "WorkerTests",
             [
-                "Worker", "OutboxRelay", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ",
+                "Worker", "Dispatcher", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ",
                 "LocalServers",
                 "EngineTestSupport", "TestSupport", logging, locks, lifecycle,
             ]),
