@@ -34,6 +34,31 @@ static const unsigned char web_job_html_bytes[] = {
 #embed "../StatusAPI/Web/job.html"
 };
 
+static const char web_dead_html_path[] = "Sources/StatusAPI/Web/dead.html";
+static const unsigned char web_dead_html_bytes[] = {
+#embed "../StatusAPI/Web/dead.html"
+};
+
+static const char web_dead_group_html_path[] = "Sources/StatusAPI/Web/dead-group.html";
+static const unsigned char web_dead_group_html_bytes[] = {
+#embed "../StatusAPI/Web/dead-group.html"
+};
+
+static const char web_dead_confirm_html_path[] = "Sources/StatusAPI/Web/dead-confirm.html";
+static const unsigned char web_dead_confirm_html_bytes[] = {
+#embed "../StatusAPI/Web/dead-confirm.html"
+};
+
+static const char web_pauses_html_path[] = "Sources/StatusAPI/Web/pauses.html";
+static const unsigned char web_pauses_html_bytes[] = {
+#embed "../StatusAPI/Web/pauses.html"
+};
+
+static const char web_audit_html_path[] = "Sources/StatusAPI/Web/audit.html";
+static const unsigned char web_audit_html_bytes[] = {
+#embed "../StatusAPI/Web/audit.html"
+};
+
 static const char web_error_html_path[] = "Sources/StatusAPI/Web/error.html";
 static const unsigned char web_error_html_bytes[] = {
 #embed "../StatusAPI/Web/error.html"
@@ -61,6 +86,11 @@ static const asset assets[] = {
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),
     EMBEDDED(web_job_html),
+    EMBEDDED(web_dead_html),
+    EMBEDDED(web_dead_group_html),
+    EMBEDDED(web_dead_confirm_html),
+    EMBEDDED(web_pauses_html),
+    EMBEDDED(web_audit_html),
     EMBEDDED(web_error_html),
     EMBEDDED(web_status_css),
     EMBEDDED(web_status_js),

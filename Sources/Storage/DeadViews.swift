@@ -82,6 +82,11 @@ package struct DeadPreview: Sendable, Hashable {
     package let count: Int64
     /// What a retry would leave alone, as a later job of the integration has been completed.
     package let overtaken: Int64
+
+    package init(count: Int64, overtaken: Int64) {
+        self.count = count
+        self.overtaken = overtaken
+    }
 }
 
 /// A retry or discard of many, and how far it is.

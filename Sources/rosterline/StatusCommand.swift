@@ -40,7 +40,7 @@ struct StatusCommand: AsyncParsableCommand {
                     }
                 }
             ],
-            logger: cluster.logger)
+            operations: OperatorActions(pool), logger: cluster.logger)
         try await cluster.run([pool, polling, status])
         http.shutdown()
     }
