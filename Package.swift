@@ -162,7 +162,7 @@ let package = Package(
             path: "Tests/EngineTestSupport", swiftSettings: strict),
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
-        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "TestSupport", logging, lifecycle], settings: overC),
+        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle], settings: overC),
         tests(
             "CurlTests",
             ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks, lifecycle]),
@@ -178,7 +178,7 @@ let package = Package(
         tests("JobsTests", ["Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
         tests("StorageTests", ["Storage", "Jobs", "Postgres", "EngineTestSupport", "TestSupport", logging]),
-        tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "TestSupport", logging]),
+        tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "LocalServers", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests(
             "SchedulerTests",
