@@ -124,7 +124,7 @@ let package = Package(
         target(
             "ImportPolling",
             ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
-        target("Maintenance", ["Jobs", "Storage", "Postgres", logging, metrics, lifecycle]),
+        target("Maintenance", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target(
             "StatusAPI",
             [
@@ -162,7 +162,9 @@ let package = Package(
             path: "Tests/EngineTestSupport", swiftSettings: strict),
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
-        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle], settings: overC),
+        tests(
+            "RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle],
+            settings: overC),
         tests(
             "CurlTests",
             ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks, lifecycle]),
@@ -200,7 +202,10 @@ let package = Package(
             ]),
         tests(
             "MaintenanceTests",
-            ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+            [
+                "Maintenance", "Broker", "RabbitMQ", "LocalServers", "Jobs", "Storage", "Postgres", "EngineTestSupport",
+                "TestSupport", logging,
+            ]),
         tests(
             "ImportPollingTests",
             [

@@ -93,7 +93,8 @@ struct JobPage: Sendable {
         hasNotes = !notes.isEmpty
         source = .source(details.steps)
         canvas = .canvas(
-            details.steps, answers: Self.latest(details.imports).compactMap { $0.answer.flatMap(CanvasAnswer.init(json:)) })
+            details.steps,
+            answers: Self.latest(details.imports).compactMap { $0.answer.flatMap(CanvasAnswer.init(json:)) })
         issues = IssuesTable(steps: details.steps)
         imports = details.imports.map { Import($0, zone: zone) }
         hasImports = !imports.isEmpty

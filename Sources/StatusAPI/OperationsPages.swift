@@ -32,7 +32,8 @@ struct AuditPage: Sendable {
         }
         isEmpty = rows.isEmpty
         self.head = head?.description
-        olderHref = page.hasMore
+        olderHref =
+            page.hasMore
             ? page.rows.last.map { "/audit?" + (filter.queryItems + ["before=\($0.seq)"]).joined(separator: "&") } : nil
         newestHref = isFirst ? nil : "/audit"
     }

@@ -41,10 +41,10 @@ package struct DeadStore: Sendable {
         SELECT d.*, CASE d.source
             WHEN 'step' THEN (SELECT count(*) FROM (
                 SELECT FROM step s WHERE s.dead_group = d.id AND s.state = 'failed' AND s.discarded_at IS NULL
-                LIMIT \(countLimit)) AS some)
+                LIMIT \(countLimit)) AS counted)
             ELSE (SELECT count(*) FROM (
                 SELECT FROM dead_message m WHERE m.group_id = d.id AND m.discarded_at IS NULL
-                LIMIT \(countLimit)) AS some)
+                LIMIT \(countLimit)) AS counted)
             END AS members
         FROM dead_group d
         """

@@ -58,7 +58,9 @@ struct AuditCommand: AsyncParsableCommand {
 
         func validate() throws {
             guard from > 0 else { throw ValidationError("--from is 1 or more.") }
-            if let head, AuditHead(head) == nil { throw ValidationError("'\(head)' is no head; take it as it was printed.") }
+            if let head, AuditHead(head) == nil {
+                throw ValidationError("'\(head)' is no head; take it as it was printed.")
+            }
         }
 
         func run() async throws {
@@ -123,7 +125,8 @@ enum AuditWords {
         guard let broken = verdict.broken else { return "The chain holds: \(verdict.checked) rows fit." }
         switch broken.fault {
         case .missing: return "The chain is broken: row \(broken.seq) is missing."
-        case .changed: return "The chain is broken: row \(broken.seq) is not what was written, or not where it was written."
+        case .changed:
+            return "The chain is broken: row \(broken.seq) is not what was written, or not where it was written."
         }
     }
 }

@@ -52,14 +52,18 @@ struct DeadCommand: AsyncParsableCommand {
                 for step in try await store.steps(of: DeadScope(group: group, institution: institution)).rows {
                     let mark = step.isOvertaken ? "  (a later job has been completed)" : ""
                     let place = "\(step.institution.slug)/\(step.integration.slug)"
-                    print("\(step.step.job)  step \(step.step.ordinal)  \(place)  \(step.failedAt.formatted(.iso8601))\(mark)")
+                    print(
+                        "\(step.step.job)  step \(step.step.ordinal)  \(place)  \(step.failedAt.formatted(.iso8601))\(mark)"
+                    )
                     if let note = step.note { print("   note: \(note)") }
                 }
                 for message in try await store.messages(of: group).rows {
                     print("\(message.id)  \(message.queue)  \(message.reason)  \(message.remark)")
                 }
                 for action in try await store.actions(of: group) {
-                    print("\(action.verb.rawValue) by \(action.actor): \(action.done) of \(action.total). \(action.reason)")
+                    print(
+                        "\(action.verb.rawValue) by \(action.actor): \(action.done) of \(action.total). \(action.reason)"
+                    )
                 }
             }
         }
@@ -135,13 +139,16 @@ struct DeadOrderOptions: ParsableArguments {
                 let preview = try await actions.dead.preview(verb, scope)
                 print("\(verb.rawValue) would touch \(preview.count).")
                 if preview.overtaken > 0 {
-                    print("\(preview.overtaken) more are left alone: a later job of their integration has been completed.")
+                    print(
+                        "\(preview.overtaken) more are left alone: a later job of their integration has been completed."
+                    )
                 }
                 print("To do it, add: --expect \(preview.count) --reason '…'")
                 return
             }
             let action = try await actions.begin(verb, scope, expected: expect, by: Operator.name, reason: reason)
-            let rest = action.finishedAt == nil ? "; maintenance does the rest, see 'rosterline dead show \(group)'" : ""
+            let rest =
+                action.finishedAt == nil ? "; maintenance does the rest, see 'rosterline dead show \(group)'" : ""
             print("\(verb.rawValue): \(action.done) of \(action.total)\(rest).")
         }
     }

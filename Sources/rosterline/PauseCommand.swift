@@ -30,7 +30,9 @@ struct PauseCommand: AsyncParsableCommand {
         try await Operator.act("pause") {
             try await $0.pause(scope, target, until: until, by: Operator.name, reason: why.reason)
         }
-        print("\(scope.rawValue) \(target) is paused \(until.map { "until \($0.formatted(.iso8601))" } ?? "until you resume it").")
+        print(
+            "\(scope.rawValue) \(target) is paused \(until.map { "until \($0.formatted(.iso8601))" } ?? "until you resume it")."
+        )
     }
 }
 

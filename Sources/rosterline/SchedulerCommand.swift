@@ -40,6 +40,10 @@ struct SchedulerCommand: AsyncParsableCommand {
                 patience: try settings.duration("maintenance.patienceSeconds"),
                 retention: .seconds(try settings.whole("maintenance.retentionDays") * 86_400)),
             logger: cluster.logger)
-        try await cluster.run([pool, publisher, bells, dispatcher, maintenance, scheduler])
+        let letters = DeadLetterConsumer(
+            configuration: try cluster.rabbitMQ("dead letters"), topology: try cluster.topology(),
+            logger: cluster.logger)
+        let drain = DeadLetterDrain(letters: letters, database: pool, logger: cluster.logger)
+        try await cluster.run([pool, publisher, bells, dispatcher, maintenance, letters, drain, scheduler])
     }
 }

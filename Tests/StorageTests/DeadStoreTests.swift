@@ -138,7 +138,9 @@ struct DeadStoreTests {
             #expect(begun.done == 500 && begun.finishedAt == nil)
             // Somebody else goes on.
             var last: DeadActionView? = begun
-            while let next = try await database.pool.withTransaction({ try await DeadStore($0).carryOn() }) { last = next }
+            while let next = try await database.pool.withTransaction({ try await DeadStore($0).carryOn() }) {
+                last = next
+            }
             #expect(last?.done == 1201 && last?.finishedAt != nil)
             #expect(try await database.bells().count == 1201)
         }
@@ -244,7 +246,8 @@ struct DeadStoreTests {
             let readable = try #require(groups.first { $0.members == 2 })
             #expect(
                 Set(try await store.messages(of: readable.id).rows.map(\.remark)) == [
-                    "Its step is still queued, and is rung for again by itself.", "Its step is gone; nothing waits for it.",
+                    "Its step is still queued, and is rung for again by itself.",
+                    "Its step is gone; nothing waits for it.",
                 ])
             let refusal = await #expect(throws: StorageError.self) {
                 try await actions(database).begin(
