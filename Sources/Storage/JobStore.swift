@@ -42,8 +42,8 @@ package struct JobStore: Sendable {
     /// Begins jobs in one statement, and tells the dispatcher.
     ///
     /// - Parameter requests: without keys; up to a few thousand at once.
-    /// - Throws: `StorageError` with `.notFound` if there is no such integration; with a batch, those with one have begun
-    ///   unless the caller's transaction is rolled back.
+    /// - Throws: `StorageError` with `.notFound` if there is no such integration; with a batch, those with one have
+    ///   begun unless the caller's transaction is rolled back.
     package func begin(_ requests: [JobRequest]) async throws {
         precondition(requests.allSatisfy { $0.key == nil }, "jobs with a key begin one by one")
         guard !requests.isEmpty else { return }

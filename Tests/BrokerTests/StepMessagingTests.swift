@@ -19,7 +19,8 @@ struct StepMessagingTests {
                 var heard: [StepDelivery] = []
                 while heard.count < 900 { heard += try await consumer.nextBatch(max: 500) }
                 #expect(Set(heard.map(\.message)) == Set(publications.map(\.message)))
-                #expect(Set(heard.compactMap(\.delivery.messageID)) == Set(publications.map(\.message.step.description)))
+                #expect(
+                    Set(heard.compactMap(\.delivery.messageID)) == Set(publications.map(\.message.step.description)))
                 #expect(heard.allSatisfy { $0.delivery.queue == topology.queue(for: $0.message.kind) })
                 try await consumer.acknowledge(heard)
             }
