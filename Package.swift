@@ -124,7 +124,8 @@ let package = Package(
         target(
             "ImportPolling",
             ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
-        target("Maintenance", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
+        target(
+            "Maintenance", ["Jobs", "Storage", "Broker", "RabbitMQ", "Postgres", logging, metrics, lifecycle]),
         target(
             "StatusAPI",
             [

@@ -1,8 +1,10 @@
 package import Broker
+import FoundationEssentials
 import Jobs
 package import Logging
 import Metrics
 package import Postgres
+import RabbitMQ
 import ServiceLifecycle
 import Storage
 
@@ -37,11 +39,11 @@ package struct DeadLetterDrain: Service {
                     if batch.isEmpty { return }
                     try await take(batch)
                     pause = .seconds(1)
-                    _ = outage.ended(at: .now)
+                    _ = outage.ended(at: Date())
                 } catch is CancellationError {
                     return
                 } catch {
-                    if !Task.isCancelled, outage.began(at: .now) {
+                    if !Task.isCancelled, outage.began(at: Date()) {
                         logger.warning(
                             "The broker's dead letters cannot be stored; they stay in their queue",
                             metadata: [JobsKeys.Log.error: "\(error)"])

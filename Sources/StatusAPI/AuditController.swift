@@ -59,7 +59,7 @@ struct AuditController: Sendable {
                 if format == .csv { try await writer.write(ByteBuffer(string: AuditText.header)) }
                 var rows = first
                 while let last = rows.last {
-                    let text = try rows.map(format == .csv ? AuditText.csv : AuditText.json).joined()
+                    let text = rows.map(format == .csv ? AuditText.csv : AuditText.json).joined()
                     try await writer.write(ByteBuffer(string: text))
                     rows = try await batch(filter, after: last.seq)
                 }

@@ -65,7 +65,7 @@ struct ChangeFields: Sendable {
         var values: [String: String] = [:]
         for pair in body.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let texts = parts.map { PercentEncoding.decode($0.replacing("+", with: " ")) }
+            let texts = parts.map { PercentEncoding.decode(String($0.replacing("+", with: " "))) }
             guard let name = texts[0], texts.count == 2, let value = texts[1], values[name] == nil else {
                 throw bad("The body is no form that can be read.", "Send each field once, percent-encoded.")
             }

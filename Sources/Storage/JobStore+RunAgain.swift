@@ -51,9 +51,11 @@ extension JobStore {
         try await transaction.execute(
             """
             WITH begun AS (
-                INSERT INTO job (id, institution_id, integration_id, kind, posted_by, settings, origin_job, parameters)
+                INSERT INTO job (id, institution_id, integration_id, kind, posted_by, settings, origin_job, parameters, warned)
                 SELECT \(id.uuid), i.institution_id, i.id, o.kind, \(person),
-                    jsonb_build_object('source', i.source, 'canvas', i.canvas, 'mapping', i.mapping), o.id, o.parameters
+                    jsonb_build_object('source', i.source, 'canvas', i.canvas, 'mapping', i.mapping), o.id, o.parameters,
+                    EXISTS (SELECT FROM step s WHERE s.job_id = o.id AND s.ordinal < \(first)
+                        AND s.state = 'completed_with_warnings')
                 FROM job o JOIN integration i ON i.id = o.integration_id WHERE o.id = \(origin.uuid)
                 RETURNING id, institution_id, integration_id, kind, priority
             ), planned AS (

@@ -27,7 +27,7 @@ struct JobsCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let cursor = before.flatMap(JobID.init)
+            let cursor = before.flatMap { JobID($0) }
             let cluster = try await Cluster(role: "jobs")
             try await cluster.withPool("jobs") { pool in
                 let page = try await StatusQueries(pool).jobs(before: cursor, limit: limit)
