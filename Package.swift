@@ -105,7 +105,7 @@ let package = Package(
 
         // Adapters.
         target("Storage", ["Jobs", "Postgres", "CAssets", logging], settings: overC),
-        target("Broker", ["Jobs", "RabbitMQ", logging, lifecycle]),
+        target("Broker", ["Jobs", "RabbitMQ", logging, metrics, lifecycle]),
         target("Artifacts", ["Jobs", crypto, logging, threads]),
         target("Secrets", []),
         target("Observability", [logging, metrics, locks]),
@@ -142,7 +142,7 @@ let package = Package(
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
                 "Conversion",
-                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths,
+                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths, httpTypes,
             ]),
         target("LocalServers", [subprocess, logging]),
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
@@ -164,7 +164,7 @@ let package = Package(
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
         tests(
-            "RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle],
+            "RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle, locks],
             settings: overC),
         tests(
             "CurlTests",
@@ -228,7 +228,9 @@ let package = Package(
                 "TestSupport", hummingbird, httpTypes,
                 logging, metrics, locks, lifecycle,
             ]),
-        tests("RosterlineTests", ["rosterline", configuration]),
+        tests(
+            "RosterlineTests",
+            ["rosterline", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),
     ],

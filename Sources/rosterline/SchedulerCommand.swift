@@ -3,6 +3,7 @@ import Broker
 import Dispatcher
 import Maintenance
 import Postgres
+import RabbitMQ
 import Scheduler
 import Storage
 
@@ -44,6 +45,9 @@ struct SchedulerCommand: AsyncParsableCommand {
             configuration: try cluster.rabbitMQ("dead letters"), topology: try cluster.topology(),
             logger: cluster.logger)
         let drain = DeadLetterDrain(letters: letters, database: pool, logger: cluster.logger)
-        try await cluster.run([pool, publisher, bells, dispatcher, maintenance, letters, drain, scheduler])
+        let watch = try cluster.brokerWatch(
+            use: BrokerUse(publishes: true), readsSettings: true,
+            isBlocked: { publisher.health.status == .blocked })
+        try await cluster.run([pool, watch, publisher, bells, dispatcher, maintenance, letters, drain, scheduler])
     }
 }
