@@ -124,7 +124,8 @@ let package = Package(
         target(
             "ImportPolling",
             ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
-        target("Maintenance", ["Jobs", "Storage", "Postgres", logging, metrics, lifecycle]),
+        target(
+            "Maintenance", ["Jobs", "Storage", "Broker", "RabbitMQ", "Postgres", logging, metrics, lifecycle]),
         target(
             "StatusAPI",
             [
@@ -202,7 +203,10 @@ let package = Package(
             ]),
         tests(
             "MaintenanceTests",
-            ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+            [
+                "Maintenance", "Broker", "RabbitMQ", "LocalServers", "Jobs", "Storage", "Postgres", "EngineTestSupport",
+                "TestSupport", logging,
+            ]),
         tests(
             "ImportPollingTests",
             [
