@@ -71,7 +71,7 @@ struct DeadLetterConsumerTests {
                 #expect(letter.queue == topology.queue(for: .convert))
                 #expect(letter.reason == .rejected)
                 #expect(letter.content == .step(message))
-                #expect(letter.messageID == "42")
+                #expect(letter.messageID == message.step.description)
                 #expect(abs(letter.firstDeathAt?.timeIntervalSinceNow ?? -1e9) < 60)
                 try await drain.giveBack([letter])
             }
