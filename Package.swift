@@ -101,17 +101,18 @@ let package = Package(
 
         // Domain: values and rules.
         target("Jobs", [logging]),
+        target("Schedules", ["Jobs"]),
         target("Conversion", ["CSV", "OneRoster"]),
 
         // Adapters.
-        target("Storage", ["Jobs", "Postgres", "CAssets", logging], settings: overC),
+        target("Storage", ["Jobs", "Schedules", "Postgres", "CAssets", logging], settings: overC),
         target("Broker", ["Jobs", "RabbitMQ", logging, lifecycle]),
         target("Artifacts", ["Jobs", crypto, logging, threads]),
         target("Secrets", []),
         target("Observability", [logging, metrics, locks]),
 
         // Services: none imports another; they meet only in the program.
-        target("Scheduler", ["Jobs", "Storage", "Postgres", logging, lifecycle]),
+        target("Scheduler", ["Jobs", "Schedules", "Storage", "Postgres", logging, lifecycle]),
         target("OutboxRelay", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
         target(
@@ -128,7 +129,7 @@ let package = Package(
         target(
             "StatusAPI",
             [
-                "Jobs", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache,
+                "Jobs", "Schedules", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache,
                 logging,
                 httpTypes, lifecycle, niocore, hummingbirdCore,
             ], exclude: ["Web"]),
@@ -140,7 +141,7 @@ let package = Package(
                 "Scheduler", "OutboxRelay", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
-                "Conversion",
+                "Schedules", "Conversion",
                 arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths,
             ]),
         target("LocalServers", [subprocess, logging]),
@@ -176,14 +177,16 @@ let package = Package(
                 locks,
             ], exclude: ["Fixtures"]),
         tests("JobsTests", ["Jobs"]),
+        tests("SchedulesTests", ["Schedules", "Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
-        tests("StorageTests", ["Storage", "Jobs", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+        tests("StorageTests", ["Storage", "Jobs", "Schedules", "Postgres", "EngineTestSupport", "TestSupport", logging]),
         tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests(
             "SchedulerTests",
             [
-                "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
+                "Scheduler", "Jobs", "Schedules", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging,
+                locks,
             ]),
         tests(
             "OutboxRelayTests",

@@ -9,6 +9,11 @@ static const unsigned char v001_bytes[] = {
 #embed "../../schemas/migrations/V001_create_jobs.sql"
 };
 
+static const char v003_path[] = "schemas/migrations/V003_schedules.sql";
+static const unsigned char v003_bytes[] = {
+#embed "../../schemas/migrations/V003_schedules.sql"
+};
+
 static const char web_layout_html_path[] = "Sources/StatusAPI/Web/layout.html";
 static const unsigned char web_layout_html_bytes[] = {
 #embed "../StatusAPI/Web/layout.html"
@@ -22,6 +27,16 @@ static const unsigned char web_jobs_html_bytes[] = {
 static const char web_job_html_path[] = "Sources/StatusAPI/Web/job.html";
 static const unsigned char web_job_html_bytes[] = {
 #embed "../StatusAPI/Web/job.html"
+};
+
+static const char web_schedules_html_path[] = "Sources/StatusAPI/Web/schedules.html";
+static const unsigned char web_schedules_html_bytes[] = {
+#embed "../StatusAPI/Web/schedules.html"
+};
+
+static const char web_schedule_html_path[] = "Sources/StatusAPI/Web/schedule.html";
+static const unsigned char web_schedule_html_bytes[] = {
+#embed "../StatusAPI/Web/schedule.html"
 };
 
 static const char web_error_html_path[] = "Sources/StatusAPI/Web/error.html";
@@ -46,9 +61,12 @@ static const unsigned char web_icon_svg_bytes[] = {
 
 static const asset assets[] = {
     EMBEDDED(v001),
+    EMBEDDED(v003),
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),
     EMBEDDED(web_job_html),
+    EMBEDDED(web_schedules_html),
+    EMBEDDED(web_schedule_html),
     EMBEDDED(web_error_html),
     EMBEDDED(web_status_css),
     EMBEDDED(web_status_js),

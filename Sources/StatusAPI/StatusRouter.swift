@@ -27,6 +27,7 @@ enum StatusRouter {
         MetricsController(reader: sources.reader, registry: sources.registry, timeout: configuration.checkTimeout)
             .addRoutes(to: router.group("/api/v1/metrics"))
         PageController(reader: sources.reader, templates: templates).addRoutes(to: router)
+        SchedulePageController(reader: sources.reader, templates: templates).addRoutes(to: router)
         return router
     }
 }
