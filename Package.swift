@@ -113,7 +113,7 @@ let package = Package(
 
         // Services: none imports another; they meet only in the program.
         target("Scheduler", ["Jobs", "Schedules", "Storage", "Postgres", logging, lifecycle]),
-        target("OutboxRelay", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
+        target("Dispatcher", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
         target(
             "Pipeline",
@@ -138,7 +138,7 @@ let package = Package(
         program(
             "rosterline",
             [
-                "Scheduler", "OutboxRelay", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
+                "Scheduler", "Dispatcher", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
                 "Schedules", "Conversion",
@@ -189,15 +189,15 @@ let package = Package(
                 locks,
             ]),
         tests(
-            "OutboxRelayTests",
+            "DispatcherTests",
             [
-                "OutboxRelay", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport",
+                "Dispatcher", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport",
                 logging,
             ]),
         tests(
             "WorkerTests",
             [
-                "Worker", "OutboxRelay", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ",
+                "Worker", "Dispatcher", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ",
                 "LocalServers",
                 "EngineTestSupport", "TestSupport", logging, locks, lifecycle,
             ]),

@@ -9,6 +9,11 @@ static const unsigned char v001_bytes[] = {
 #embed "../../schemas/migrations/V001_create_jobs.sql"
 };
 
+static const char v002_path[] = "schemas/migrations/V002_dispatch.sql";
+static const unsigned char v002_bytes[] = {
+#embed "../../schemas/migrations/V002_dispatch.sql"
+};
+
 static const char v003_path[] = "schemas/migrations/V003_schedules.sql";
 static const unsigned char v003_bytes[] = {
 #embed "../../schemas/migrations/V003_schedules.sql"
@@ -61,6 +66,7 @@ static const unsigned char web_icon_svg_bytes[] = {
 
 static const asset assets[] = {
     EMBEDDED(v001),
+    EMBEDDED(v002),
     EMBEDDED(v003),
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),

@@ -29,6 +29,7 @@ package struct MaintenanceService: Service {
             while !Task.isCancelled {
                 do {
                     try await rescue()
+                    try await ringAgain()
                     if ContinuousClock.now >= partitionsDue {
                         try await keepPartitions()
                         partitionsDue = .now + .seconds(3600)
@@ -60,10 +61,20 @@ package struct MaintenanceService: Service {
                     "worker": "\(rescue.owner)", "rescues": "\(rescue.rescues)",
                 ])
         }
-        let rung = try await store.ringAgain(unansweredFor: configuration.patience)
+        for step in try await store.fenceCancelled(after: configuration.cancelPatience) {
+            logger.warning(
+                "A cancelled step did not stop by itself; its lease was taken away",
+                metadata: [JobsKeys.Log.jobID: "\(step.job)", JobsKeys.Log.step: "\(step.ordinal)"])
+        }
+    }
+
+    private func ringAgain() async throws {
+        let outbox = OutboxStore(database)
+        _ = try await outbox.letFollowersGo()
+        let rung = try await outbox.ringAgain(unansweredFor: configuration.patience)
         if rung > 0 {
             logger.warning(
-                "Steps waited in their queues but no doorbell was left; rang again",
+                "Steps were rung for and nobody came; they are rung for again",
                 metadata: [JobsKeys.Log.count: "\(rung)"])
         }
     }

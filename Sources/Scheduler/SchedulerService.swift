@@ -62,11 +62,11 @@ package struct SchedulerService: Service {
             guard !tick.isEmpty else { return tick }
             tick.decide(try await schedules.circumstances(of: tick.readable, due: tick.occurrences))
             try await schedules.record(tick.records)
-            let jobs = JobStore(transaction)
-            if !tick.requests.isEmpty { try await jobs.begin(tick.requests) }
+            // Cancelled first: a begin locks the job that it comes after, and a cancellation wants the steps before it.
             for cancel in tick.cancels {
-                _ = try await jobs.cancel(cancel.job, by: cancel.by, reason: cancel.reason)
+                try await JobStore.cancel(cancel.job, by: cancel.by, reason: cancel.reason, in: transaction)
             }
+            try await JobStore(transaction).begin(tick.requests)
             try await schedules.advance(tick.advances)
             return tick
         }

@@ -114,7 +114,7 @@ struct SchedulerTick: Sendable {
         }
         requests.append(
             JobRequest(
-                kind: schedule.kind, integration: schedule.integration, postedBy: author, id: start.job,
+                schedule.kind, integration: schedule.integration, postedBy: author, id: start.job,
                 priority: .nightly, afterJob: start.after))
         cancels += start.cancels.map {
             Cancel(job: $0, by: author, reason: "The next occurrence of the \(author) was due, which cancels the other.")

@@ -45,7 +45,7 @@ package struct ScheduleOperations: Sendable {
         let after = guarded == .after ? others.last?.id : nil
         try await jobs.begin([
             JobRequest(
-                kind: schedule.kind, integration: schedule.integration,
+                schedule.kind, integration: schedule.integration,
                 postedBy: "\(person), schedule \(schedule.slug)", id: job, priority: .manual, afterJob: after)
         ])
         return .begun(job, after: after)
@@ -108,13 +108,13 @@ package struct ScheduleOperations: Sendable {
         var requests: [JobRequest] = []
         for occurrence in occurrences {
             let request = JobRequest(
-                kind: schedule.kind, integration: schedule.integration,
+                schedule.kind, integration: schedule.integration,
                 postedBy: "\(person), backfill of \(occurrence.date) by schedule \(schedule.slug)",
                 priority: .backfill, afterJob: after)
             after = request.id
             requests.append(request)
         }
-        if !requests.isEmpty { try await jobs.begin(requests) }
+        try await jobs.begin(requests)
         try await store.record(
             zip(occurrences, requests).map { occurrence, request in
                 .init(

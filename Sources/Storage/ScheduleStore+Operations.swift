@@ -32,13 +32,13 @@ extension ScheduleStore {
     }
 
     /// Locks an integration and reads its unfinished jobs of a kind, in the order in which they began. Served by the
-    /// primary key and by `job_unfinished_of`.
+    /// primary key and by `job_state`.
     func unfinished(in lane: Lane) async throws -> [FiringPolicy.UnfinishedJob] {
         let rows = try await database.pipeline([
             "SELECT id FROM integration WHERE id = \(lane.integration) FOR NO KEY UPDATE",
             """
             SELECT id, created_at FROM job
-            WHERE finished_at IS NULL AND integration_id = \(lane.integration) AND kind = \(lane.kind.rawValue) ORDER BY id
+            WHERE state IN ('in_progress', 'held') AND integration_id = \(lane.integration) AND kind = \(lane.kind.rawValue) ORDER BY id
             """,
         ])
         return try rows[1].map { row in

@@ -30,7 +30,7 @@ extension ScheduleStore {
     /// hold a schedule of one integration decide one after the other.
     ///
     /// The locks are taken in the order of ids, so they cannot wait for one another in a circle. Served by the primary
-    /// keys of `integration`, `occurrence` and `job`, and by `job_unfinished_of` and `occurrence_started`.
+    /// keys of `integration`, `occurrence` and `job`, by `job_state` and by `occurrence_started`.
     package func circumstances(
         of schedules: [Stored], due: [Int64: [PlannedOccurrence]]
     ) async throws -> Circumstances {
@@ -44,7 +44,7 @@ extension ScheduleStore {
             "SELECT id FROM integration WHERE id = ANY(\(integrations)) ORDER BY id FOR NO KEY UPDATE",
             """
             SELECT integration_id, kind, id, created_at FROM job
-            WHERE finished_at IS NULL AND integration_id = ANY(\(integrations)) ORDER BY id
+            WHERE state IN ('in_progress', 'held') AND integration_id = ANY(\(integrations)) ORDER BY id
             """,
             """
             SELECT s.id, last.count FROM unnest(\(counted.map(\.id)), \(limits), \(resumed)) AS s (id, most, resumed)

@@ -3,7 +3,7 @@ import Jobs
 import Postgres
 
 extension StatusQueries {
-    /// What the engine has before it. The steps are reached through `job_unfinished` and the primary key, so it costs
+    /// What the engine has before it. The steps are reached through `job_state` and the primary key, so it costs
     /// what is under way and not what ever was.
     package func engineCounts() async throws -> EngineCountsView {
         let rows = try await database.query(
@@ -13,10 +13,10 @@ extension StatusQueries {
                 count(*) FILTER (WHERE s.state = 'waiting') AS waiting,
                 count(*) FILTER (WHERE s.state = 'held') AS held,
                 count(*) FILTER (WHERE s.state = 'running' AND s.leased_until < now()) AS expired,
-                (SELECT count(*) FROM outbox WHERE due_at <= now()) AS depth,
+                (SELECT count(*) FROM outbox WHERE due_at <= now() AND rung_at IS NULL AND after_job IS NULL) AS depth,
                 (SELECT coalesce(greatest(extract(epoch FROM now() - min(due_at)), 0), 0)::double precision
-                    FROM outbox WHERE due_at <= now()) AS oldest
-            FROM job j JOIN step s ON s.job_id = j.id WHERE j.finished_at IS NULL
+                    FROM outbox WHERE due_at <= now() AND rung_at IS NULL AND after_job IS NULL) AS oldest
+            FROM job j JOIN step s ON s.job_id = j.id WHERE j.state IN ('in_progress', 'held')
             """)
         guard let row = rows.first else { throw StorageError(.notFound, "The counts returned no row.") }
         return EngineCountsView(

@@ -16,7 +16,10 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         let cluster = try await Cluster(role: "worker")
         let settings = cluster.settings
-        let pool = PostgresPool(configuration: try cluster.postgres("worker"), logger: cluster.logger)
+        let postgres = try cluster.postgres("worker")
+        let pool = PostgresPool(configuration: postgres, logger: cluster.logger)
+        let cancellations = PostgresListener(
+            configuration: postgres, channels: [JobStore.cancelChannel], logger: cluster.logger)
         let kinds = try Self.kinds(settings.required("worker.kinds"))
         let consumer = StepConsumer(
             configuration: try cluster.rabbitMQ("consumer"), topology: try cluster.topology(), kinds: kinds,
@@ -36,9 +39,10 @@ struct WorkerCommand: AsyncParsableCommand {
                 drain: drain,
                 retries: RetryPolicy(
                     attemptLimit: try settings.whole("worker.attempts"),
-                    firstDelay: try settings.duration("worker.retrySeconds"))),
-            logger: cluster.logger)
-        try await cluster.run([pool, consumer, worker], patience: drain + .seconds(10))
+                    firstDelay: try settings.duration("worker.retrySeconds"),
+                    throttleLimit: try settings.whole("worker.throttles"))),
+            cancellations: cancellations.notifications.map { _ in () }, logger: cluster.logger)
+        try await cluster.run([pool, cancellations, consumer, worker], patience: drain + .seconds(10))
         http.shutdown()
         try await threads.shutdownGracefully()
     }

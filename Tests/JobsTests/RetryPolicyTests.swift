@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func `a transient failure is tried again until the limit`() {
-        guard case .tryAgain(_, costsTry: true) = decision(.transient, failures: 2) else {
+        guard case .tryAgain(_, cost: .attempt) = decision(.transient, failures: 2) else {
             Issue.record("The third failure of four should be tried again.")
             return
         }
@@ -30,16 +30,16 @@ import Testing
 
     @Test(arguments: [0, 3, 300])
     func `an interruption costs no try and waits for nothing`(failures: Int) {
-        #expect(decision(.interrupted, failures: failures) == .tryAgain(after: now, costsTry: false))
+        #expect(decision(.interrupted, failures: failures) == .tryAgain(after: now, cost: .nothing))
     }
 
     @Test(arguments: [0, 3, 300])
     func `a throttled step waits as long as it was told and loses no try`(failures: Int) {
         let until = now.addingTimeInterval(77)
-        #expect(decision(.throttled(until: until), failures: failures) == .tryAgain(after: until, costsTry: false))
+        #expect(decision(.throttled(until: until), failures: failures) == .tryAgain(after: until, cost: .nothing))
         #expect(
             decision(.throttled(until: now.addingTimeInterval(-5)), failures: failures)
-                == .tryAgain(after: now, costsTry: false))
+                == .tryAgain(after: now, cost: .nothing))
     }
 
     @Test func `a permanent failure is never tried again`() {

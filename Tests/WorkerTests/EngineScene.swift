@@ -3,7 +3,7 @@ import EngineTestSupport
 import Jobs
 import Logging
 import Maintenance
-import OutboxRelay
+import Dispatcher
 import Postgres
 import RabbitMQ
 import ServiceLifecycle
@@ -59,9 +59,9 @@ struct EngineScene: Sendable {
         let scene = EngineScene(database: database, broker: broker, topology: topology, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let publisher = StepPublisher(configuration: broker, topology: topology, logger: logger)
-            let relay = OutboxRelayService(
+            let relay = DispatcherService(
                 database: database.pool, bells: AsyncStream(unfolding: Self.silence), publisher: publisher,
-                configuration: OutboxRelayConfiguration(interval: .milliseconds(50)), logger: logger)
+                configuration: DispatcherConfiguration(interval: .milliseconds(50)), logger: logger)
             let maintenance = MaintenanceService(
                 database: database.pool,
                 configuration: MaintenanceConfiguration(interval: .milliseconds(100), patience: .seconds(5)),

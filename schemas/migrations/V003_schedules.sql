@@ -34,6 +34,3 @@ ALTER TABLE occurrence
 -- The last jobs of a schedule, to count their failures; and its latest occurrences, for its page.
 CREATE INDEX occurrence_started ON occurrence (schedule_id, planned_at DESC) WHERE job_id IS NOT NULL;
 CREATE INDEX occurrence_latest ON occurrence (schedule_id, planned_at DESC, fold DESC);
-
--- The unfinished jobs of an integration: what an overlap is seen by.
-CREATE INDEX job_unfinished_of ON job (integration_id, kind, id) WHERE finished_at IS NULL;
