@@ -221,11 +221,11 @@ let package = Package(
         tests(
             "StatusAPITests",
             [
-                "StatusAPI", "Storage", "Jobs", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers",
+                "StatusAPI", "Storage", "Jobs", "Schedules", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers",
                 "TestSupport", hummingbird, httpTypes,
                 logging, metrics, locks, lifecycle,
             ]),
-        tests("RosterlineTests", ["rosterline", configuration]),
+        tests("RosterlineTests", ["rosterline", "Schedules", configuration]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),
     ],

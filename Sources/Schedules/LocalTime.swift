@@ -21,6 +21,21 @@ package enum LocalTime {
         return (CivilDate(dayNumber: day), (seconds - day * 86_400) / 60)
     }
 
+    /// The first moment at which clocks show this time; where they jump over it, the moment of the jump.
+    package static func moment(_ local: LocalMinute, in zone: TimeZone) -> Date {
+        let expected = Double(local.date.dayNumber) * 86_400 + Double(local.minute) * 60
+        let offsets = [-86_400.0, 86_400].map {
+            Double(zone.secondsFromGMT(for: Date(timeIntervalSince1970: expected + $0)))
+        }
+        let shown = Set(offsets).map { expected - $0 }.filter {
+            $0 + Double(zone.secondsFromGMT(for: Date(timeIntervalSince1970: $0))) == expected
+        }
+        if let first = shown.min() { return Date(timeIntervalSince1970: first) }
+        return ZoneTransition.moment(
+            in: zone, between: Date(timeIntervalSince1970: expected - 86_400),
+            and: Date(timeIntervalSince1970: expected + 86_400))
+    }
+
     /// `UTC`, `UTC+05:45`.
     package static func name(ofOffset seconds: Int) -> String {
         guard seconds != 0 else { return "UTC" }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Jobs
 import Schedules
 import Storage
 

@@ -70,7 +70,7 @@ package struct ScheduleOperations: Sendable {
     /// Ends a pause.
     ///
     /// - Returns: false if there was none.
-    package func resume(_ id: Int64, now: Date) async throws -> Bool {
+    package func resume(_ id: Int64, by person: String, now: Date) async throws -> Bool {
         let schedule = try await take(id)
         guard let pause = schedule.pause, pause.covers(now) else { return false }
         try await store.set(SchedulePause(from: pause.from, until: now, reason: pause.reason, by: pause.by), of: id)

@@ -23,12 +23,12 @@ extension ScheduleStore {
             WHERE schedule_id = \(schedule) AND job_id IS NOT NULL
                 AND local_date BETWEEN \(first.description)::date AND \(last.description)::date
             """)
-        return try Set(
-            rows.compactMap { row in
-                CivilDate(try row.decode("day", as: String.self)).map {
-                    OccurrenceKey(date: $0, slot: try row.decode("slot"), fold: Int(try row.decode("fold", as: Int16.self)))
-                }
-            })
+        var keys: Set<OccurrenceKey> = []
+        for row in rows {
+            let (day, slot, fold) = try row.decode((String.self, String.self, Int16.self))
+            if let date = CivilDate(day) { keys.insert(OccurrenceKey(date: date, slot: slot, fold: Int(fold))) }
+        }
+        return keys
     }
 
     /// Locks an integration and reads its unfinished jobs of a kind, in the order in which they began. Served by the

@@ -1,4 +1,4 @@
-package import FoundationEssentials
+import FoundationEssentials
 package import Jobs
 import Postgres
 package import Schedules

@@ -34,18 +34,20 @@ package struct ScheduleStore: Sendable {
         c.id, c.integration_id, c.slug, c.kind, c.cron, c.time_zone, c.overlap, c.catch_up_mode,
         extract(epoch FROM c.catch_up)::double precision AS catch_up_seconds, c.jitter_seconds,
         c.pause_after_failures, c.quiet::text AS quiet, c.pause_from, c.pause_until, c.pause_reason, c.pause_by,
-        coalesce(c.next_planned_at, c.next_at) AS next_planned_at
+        least(c.next_planned_at, c.next_at) AS next_planned_at
         """
 
     /// Takes schedules that are due, the most overdue first, and locks them for this transaction; those that another
     /// scheduler has locked are passed over. Served by the index `schedule_due`, so a tick costs what is due.
     package func takeDue(now: Date, limit: Int) async throws -> [Stored] {
-        try await database.query(
-            """
-            SELECT \(Self.columns) FROM schedule c WHERE c.next_at <= \(now)
-            ORDER BY c.next_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
-            """
-        ).map(Self.stored)
+        try await database.query(Self.due(now: now, limit: limit)).map(Self.stored)
+    }
+
+    static func due(now: Date, limit: Int) -> PostgresQuery {
+        """
+        SELECT \(columns) FROM schedule c WHERE c.next_at <= \(now)
+        ORDER BY c.next_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
+        """
     }
 
     /// A schedule, locked for this transaction so that no scheduler decides about it meanwhile; nil if there is none.
