@@ -14,6 +14,11 @@ static const unsigned char v002_bytes[] = {
 #embed "../../schemas/migrations/V002_dispatch.sql"
 };
 
+static const char v003_path[] = "schemas/migrations/V003_schedules.sql";
+static const unsigned char v003_bytes[] = {
+#embed "../../schemas/migrations/V003_schedules.sql"
+};
+
 static const char v004_path[] = "schemas/migrations/V004_operations.sql";
 static const unsigned char v004_bytes[] = {
 #embed "../../schemas/migrations/V004_operations.sql"
@@ -59,6 +64,16 @@ static const unsigned char web_audit_html_bytes[] = {
 #embed "../StatusAPI/Web/audit.html"
 };
 
+static const char web_schedules_html_path[] = "Sources/StatusAPI/Web/schedules.html";
+static const unsigned char web_schedules_html_bytes[] = {
+#embed "../StatusAPI/Web/schedules.html"
+};
+
+static const char web_schedule_html_path[] = "Sources/StatusAPI/Web/schedule.html";
+static const unsigned char web_schedule_html_bytes[] = {
+#embed "../StatusAPI/Web/schedule.html"
+};
+
 static const char web_error_html_path[] = "Sources/StatusAPI/Web/error.html";
 static const unsigned char web_error_html_bytes[] = {
 #embed "../StatusAPI/Web/error.html"
@@ -82,6 +97,7 @@ static const unsigned char web_icon_svg_bytes[] = {
 static const asset assets[] = {
     EMBEDDED(v001),
     EMBEDDED(v002),
+    EMBEDDED(v003),
     EMBEDDED(v004),
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),
@@ -91,6 +107,8 @@ static const asset assets[] = {
     EMBEDDED(web_dead_confirm_html),
     EMBEDDED(web_pauses_html),
     EMBEDDED(web_audit_html),
+    EMBEDDED(web_schedules_html),
+    EMBEDDED(web_schedule_html),
     EMBEDDED(web_error_html),
     EMBEDDED(web_status_css),
     EMBEDDED(web_status_js),

@@ -35,6 +35,9 @@ struct RequestParameters {
         return name.unicodeScalars.contains("\0") ? "" : name
     }
 
+    /// A part of the path as it was sent; empty if there is none.
+    func pathText(_ name: String) -> String { context.parameters.get(name) ?? "" }
+
     func ordinal() throws -> Int16 {
         guard let ordinal = context.parameters.get("ordinal", as: Int16.self), ordinal > 0 else {
             throw bad("ordinal", "is no step number", "Steps are numbered from 1.")

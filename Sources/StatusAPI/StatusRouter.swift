@@ -38,6 +38,7 @@ enum StatusRouter {
                 operations: operations, templates: templates, offersChanges: configuration.offersChanges(sources)
             ).addRoutes(to: router)
         }
+        SchedulePageController(reader: sources.reader, templates: templates).addRoutes(to: router)
         return router
     }
 }
