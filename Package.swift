@@ -102,17 +102,18 @@ let package = Package(
 
         // Domain: values and rules.
         target("Jobs", [logging]),
+        target("Schedules", ["Jobs"]),
         target("Conversion", ["CSV", "OneRoster"]),
 
         // Adapters.
-        target("Storage", ["Jobs", "Postgres", "CAssets", logging], settings: overC),
-        target("Broker", ["Jobs", "RabbitMQ", logging, lifecycle]),
+        target("Storage", ["Jobs", "Schedules", "Postgres", "CAssets", logging], settings: overC),
+        target("Broker", ["Jobs", "RabbitMQ", logging, metrics, lifecycle]),
         target("Artifacts", ["Jobs", crypto, logging, threads]),
         target("Secrets", []),
         target("Observability", [logging, metrics, locks]),
 
         // Services: none imports another; they meet only in the program.
-        target("Scheduler", ["Jobs", "Storage", "Postgres", logging, lifecycle]),
+        target("Scheduler", ["Jobs", "Schedules", "Storage", "Postgres", logging, lifecycle]),
         target("Dispatcher", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
         target(
@@ -125,11 +126,13 @@ let package = Package(
         target(
             "ImportPolling",
             ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
-        target("Maintenance", ["Jobs", "Storage", "Postgres", logging, metrics, lifecycle]),
+        target(
+            "Maintenance", ["Jobs", "Storage", "Broker", "RabbitMQ", "Postgres", logging, metrics, lifecycle]),
         target(
             "StatusAPI",
             [
-                "Jobs", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache,
+                "Jobs", "Schedules", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird,
+                mustache,
                 logging,
                 httpTypes, lifecycle, niocore, hummingbirdCore,
             ], exclude: ["Web"]),
@@ -141,8 +144,8 @@ let package = Package(
                 "Scheduler", "Dispatcher", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
-                "Conversion",
-                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths,
+                "Schedules", "Conversion",
+                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths, httpTypes,
             ]),
         target("LocalServers", [subprocess, logging]),
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
@@ -169,7 +172,9 @@ let package = Package(
             path: "Tests/EngineTestSupport", swiftSettings: strict),
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
-        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "TestSupport", logging, lifecycle], settings: overC),
+        tests(
+            "RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle, locks],
+            settings: overC),
         tests(
             "CurlTests",
             ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks, lifecycle]),
@@ -183,14 +188,17 @@ let package = Package(
                 locks,
             ], exclude: ["Fixtures"]),
         tests("JobsTests", ["Jobs"]),
+        tests("SchedulesTests", ["Schedules", "Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
-        tests("StorageTests", ["Storage", "Jobs", "Postgres", "EngineTestSupport", "TestSupport", logging]),
-        tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "TestSupport", logging]),
+        tests(
+            "StorageTests", ["Storage", "Jobs", "Schedules", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+        tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "LocalServers", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests(
             "SchedulerTests",
             [
-                "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
+                "Scheduler", "Jobs", "Schedules", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging,
+                locks,
             ]),
         tests(
             "DispatcherTests",
@@ -207,7 +215,10 @@ let package = Package(
             ]),
         tests(
             "MaintenanceTests",
-            ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+            [
+                "Maintenance", "Broker", "RabbitMQ", "LocalServers", "Jobs", "Storage", "Postgres", "EngineTestSupport",
+                "TestSupport", logging,
+            ]),
         tests(
             "ImportPollingTests",
             [
@@ -225,11 +236,14 @@ let package = Package(
         tests(
             "StatusAPITests",
             [
-                "StatusAPI", "Storage", "Jobs", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers",
+                "StatusAPI", "Storage", "Jobs", "Schedules", "Postgres", "Artifacts", "Curl", "Observability",
+                "LocalServers",
                 "TestSupport", hummingbird, httpTypes,
                 logging, metrics, locks, lifecycle,
             ]),
-        tests("RosterlineTests", ["rosterline", configuration]),
+        tests(
+            "RosterlineTests",
+            ["rosterline", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),
     ],
