@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import Jobs
+import Postgres
 import Schedules
 import Storage
 
@@ -47,7 +49,8 @@ extension SchedulesCommand {
 
         @OptionGroup var name: ScheduleName
 
-        @Option(help: "Goes on by itself then: a local time of the schedule's zone such as 2027-08-15 or 2027-08-15T06:30.")
+        @Option(
+            help: "Goes on by itself then: a local time of the schedule's zone such as 2027-08-15 or 2027-08-15T06:30.")
         var until: String?
 
         @Option(help: "Why; people read it beside what did not start.")
@@ -64,7 +67,8 @@ extension SchedulesCommand {
             try await cluster.withPool("schedules") { pool in
                 let queries = StatusQueries(pool)
                 let id = try await name.id(in: queries)
-                let zone = try await queries.schedule(id).flatMap { TimeZone(identifier: $0.definition.timeZone) } ?? .gmt
+                let zone =
+                    try await queries.schedule(id).flatMap { TimeZone(identifier: $0.definition.timeZone) } ?? .gmt
                 let end = until.flatMap(LocalMinute.init).map { LocalTime.moment($0, in: zone) }
                 try await pool.withTransaction {
                     try await ScheduleOperations($0).pause(
