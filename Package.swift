@@ -106,7 +106,7 @@ let package = Package(
 
         // Adapters.
         target("Storage", ["Jobs", "Schedules", "Postgres", "CAssets", logging], settings: overC),
-        target("Broker", ["Jobs", "RabbitMQ", logging, lifecycle]),
+        target("Broker", ["Jobs", "RabbitMQ", logging, metrics, lifecycle]),
         target("Artifacts", ["Jobs", crypto, logging, threads]),
         target("Secrets", []),
         target("Observability", [logging, metrics, locks]),
@@ -125,11 +125,13 @@ let package = Package(
         target(
             "ImportPolling",
             ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
-        target("Maintenance", ["Jobs", "Storage", "Postgres", logging, metrics, lifecycle]),
+        target(
+            "Maintenance", ["Jobs", "Storage", "Broker", "RabbitMQ", "Postgres", logging, metrics, lifecycle]),
         target(
             "StatusAPI",
             [
-                "Jobs", "Schedules", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache,
+                "Jobs", "Schedules", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird,
+                mustache,
                 logging,
                 httpTypes, lifecycle, niocore, hummingbirdCore,
             ], exclude: ["Web"]),
@@ -142,7 +144,7 @@ let package = Package(
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
                 "Schedules", "Conversion",
-                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths,
+                arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths, httpTypes,
             ]),
         target("LocalServers", [subprocess, logging]),
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
@@ -163,7 +165,9 @@ let package = Package(
             path: "Tests/EngineTestSupport", swiftSettings: strict),
         tests("EventLoopsTests", ["EventLoops", "TestSupport"], settings: overC),
         tests("PostgresTests", ["Postgres", "LocalServers", "TestSupport", locks, logging]),
-        tests("RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "TestSupport", logging, lifecycle], settings: overC),
+        tests(
+            "RabbitMQTests", ["RabbitMQ", "CRabbitMQ", "LocalServers", "TestSupport", logging, lifecycle, locks],
+            settings: overC),
         tests(
             "CurlTests",
             ["Curl", "LocalServers", "TestSupport", hummingbird, httpTypes, logging, niocore, locks, lifecycle]),
@@ -179,8 +183,9 @@ let package = Package(
         tests("JobsTests", ["Jobs"]),
         tests("SchedulesTests", ["Schedules", "Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
-        tests("StorageTests", ["Storage", "Jobs", "Schedules", "Postgres", "EngineTestSupport", "TestSupport", logging]),
-        tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "TestSupport", logging]),
+        tests(
+            "StorageTests", ["Storage", "Jobs", "Schedules", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+        tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "LocalServers", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests(
             "SchedulerTests",
@@ -203,7 +208,10 @@ let package = Package(
             ]),
         tests(
             "MaintenanceTests",
-            ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+            [
+                "Maintenance", "Broker", "RabbitMQ", "LocalServers", "Jobs", "Storage", "Postgres", "EngineTestSupport",
+                "TestSupport", logging,
+            ]),
         tests(
             "ImportPollingTests",
             [
@@ -221,11 +229,14 @@ let package = Package(
         tests(
             "StatusAPITests",
             [
-                "StatusAPI", "Storage", "Jobs", "Schedules", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers",
+                "StatusAPI", "Storage", "Jobs", "Schedules", "Postgres", "Artifacts", "Curl", "Observability",
+                "LocalServers",
                 "TestSupport", hummingbird, httpTypes,
                 logging, metrics, locks, lifecycle,
             ]),
-        tests("RosterlineTests", ["rosterline", "Schedules", configuration]),
+        tests(
+            "RosterlineTests",
+            ["rosterline", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),
     ],

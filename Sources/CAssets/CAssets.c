@@ -19,6 +19,11 @@ static const unsigned char v003_bytes[] = {
 #embed "../../schemas/migrations/V003_schedules.sql"
 };
 
+static const char v004_path[] = "schemas/migrations/V004_operations.sql";
+static const unsigned char v004_bytes[] = {
+#embed "../../schemas/migrations/V004_operations.sql"
+};
+
 static const char web_layout_html_path[] = "Sources/StatusAPI/Web/layout.html";
 static const unsigned char web_layout_html_bytes[] = {
 #embed "../StatusAPI/Web/layout.html"
@@ -32,6 +37,31 @@ static const unsigned char web_jobs_html_bytes[] = {
 static const char web_job_html_path[] = "Sources/StatusAPI/Web/job.html";
 static const unsigned char web_job_html_bytes[] = {
 #embed "../StatusAPI/Web/job.html"
+};
+
+static const char web_dead_html_path[] = "Sources/StatusAPI/Web/dead.html";
+static const unsigned char web_dead_html_bytes[] = {
+#embed "../StatusAPI/Web/dead.html"
+};
+
+static const char web_dead_group_html_path[] = "Sources/StatusAPI/Web/dead-group.html";
+static const unsigned char web_dead_group_html_bytes[] = {
+#embed "../StatusAPI/Web/dead-group.html"
+};
+
+static const char web_dead_confirm_html_path[] = "Sources/StatusAPI/Web/dead-confirm.html";
+static const unsigned char web_dead_confirm_html_bytes[] = {
+#embed "../StatusAPI/Web/dead-confirm.html"
+};
+
+static const char web_pauses_html_path[] = "Sources/StatusAPI/Web/pauses.html";
+static const unsigned char web_pauses_html_bytes[] = {
+#embed "../StatusAPI/Web/pauses.html"
+};
+
+static const char web_audit_html_path[] = "Sources/StatusAPI/Web/audit.html";
+static const unsigned char web_audit_html_bytes[] = {
+#embed "../StatusAPI/Web/audit.html"
 };
 
 static const char web_schedules_html_path[] = "Sources/StatusAPI/Web/schedules.html";
@@ -68,9 +98,15 @@ static const asset assets[] = {
     EMBEDDED(v001),
     EMBEDDED(v002),
     EMBEDDED(v003),
+    EMBEDDED(v004),
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),
     EMBEDDED(web_job_html),
+    EMBEDDED(web_dead_html),
+    EMBEDDED(web_dead_group_html),
+    EMBEDDED(web_dead_confirm_html),
+    EMBEDDED(web_pauses_html),
+    EMBEDDED(web_audit_html),
     EMBEDDED(web_schedules_html),
     EMBEDDED(web_schedule_html),
     EMBEDDED(web_error_html),

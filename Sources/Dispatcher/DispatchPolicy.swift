@@ -3,9 +3,9 @@ package import Storage
 
 /// Who may ring how much now: pure arithmetic over what waits.
 ///
-/// Institutions take turns. Each turn is worth as many steps as the institution's weight; who was served longest ago goes
-/// first, and what one cannot use goes to the others. Nobody gets more than its limits leave: steps in flight, and
-/// tokens of its bucket, which fills while time passes and is drawn on once for a whole batch.
+/// Institutions take turns. Each turn is worth as many steps as the institution's weight; who was served longest ago
+/// goes first, and what one cannot use goes to the others. Nobody gets more than its limits leave: steps in flight,
+/// and tokens of its bucket, which fills while time passes and is drawn on once for a whole batch.
 package enum DispatchPolicy {
     /// - Parameters:
     ///   - lanes: institutions with steps that are due, each once.

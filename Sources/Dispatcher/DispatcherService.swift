@@ -15,8 +15,8 @@ import Storage
 /// rang is rung again: a bell may ring twice, but none is lost. Any number may run; one decides at a time, for a few
 /// milliseconds.
 ///
-/// The mark itself is committed without waiting for the disk: a crash of Postgres that forgets it only makes a bell ring
-/// again.
+/// The mark itself is committed without waiting for the disk: a crash of Postgres that forgets it only makes a bell
+/// ring again.
 package struct DispatcherService: Service {
     private let database: PostgresPool
     private let bells: any AsyncSequence<Void, Never> & Sendable
@@ -160,8 +160,8 @@ package struct DispatcherService: Service {
         }
     }
 
-    /// In a task of its own: a shutdown must not leave tickets behind that look as if they had been rung. Where Postgres
-    /// is away too, our silence tells.
+    /// In a task of its own: a shutdown must not leave tickets behind that look as if they had been rung. Where
+    /// Postgres is away too, our silence tells.
     private func putBack(_ messages: [StepMessage], after pause: Duration) async {
         guard !messages.isEmpty else { return }
         await Task {

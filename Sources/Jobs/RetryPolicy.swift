@@ -54,7 +54,8 @@ package struct RetryPolicy: Sendable, Hashable {
     ///   - failures: how often the step had failed before, 0 or more.
     ///   - throttles: how often it had been throttled before, 0 or more.
     package func decision(
-        on failure: StepFailure, failures: Int, throttles: Int = 0, now: Date, using generator: inout some RandomNumberGenerator
+        on failure: StepFailure, failures: Int, throttles: Int = 0, now: Date,
+        using generator: inout some RandomNumberGenerator
     ) -> Decision {
         switch failure.class {
         case .cancelled: return .cancel

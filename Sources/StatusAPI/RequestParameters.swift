@@ -6,7 +6,7 @@ import Storage
 /// Reads the parameters of a request, and says what is wrong with those that cannot be used.
 struct RequestParameters {
     private let request: Request
-    private let context: StatusContext
+    let context: StatusContext
 
     init(_ request: Request, _ context: StatusContext) {
         self.request = request

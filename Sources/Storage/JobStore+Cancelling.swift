@@ -3,7 +3,7 @@ package import Jobs
 package import Postgres
 
 extension JobStore {
-    /// Postgres notifies this channel, with the job's id, when a running step is to stop; a hint, as renewals tell as well.
+    /// Postgres notifies this channel, with the job's id, when a running step is to stop; a hint, as workers look too.
     package static let cancelChannel = "rosterline_cancel"
 
     /// Asks for the end of a job. What does not run ends at once; a running step is told, and has until

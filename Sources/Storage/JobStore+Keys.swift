@@ -70,8 +70,8 @@ extension JobStore {
         }
     }
 
-    /// Jobs of an integration and kind that have not ended, in the order of their begin. Served by `job_integration` and
-    /// `job_state`.
+    /// Jobs of an integration and kind that have not ended, in the order of their begin. Served by `job_integration`
+    /// and `job_state`.
     package func unfinished(integration: Int64, kind: JobKind) async throws -> [JobID] {
         try await database.query(
             """

@@ -2,7 +2,8 @@ package import FoundationEssentials
 package import Jobs
 package import Postgres
 
-/// The outbox: a ticket for each step that is queued or running. A ticket waits, is rung, and goes when its attempt ends.
+/// The outbox: a ticket for each step that is queued or running. A ticket waits, is rung, and goes when its attempt
+/// ends.
 ///
 /// Whoever changes a step's state changes its ticket in the same statement, so nothing can be queued without a ticket.
 package struct OutboxStore: Sendable {
@@ -59,6 +60,7 @@ package struct OutboxStore: Sendable {
         package let due: Int
         package let servedAt: Date
 
+        /// A token bucket.
         package struct Bucket: Sendable, Hashable {
             package var tokens: Double
             package var refilledAt: Date
@@ -117,7 +119,7 @@ package struct OutboxStore: Sendable {
                     SELECT FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
                     JOIN outbox o ON o.institution_id = w.institution_id AND o.priority = q.priority AND \(Self.isDue)
                     WHERE NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused)) LIMIT \(limit)
-                ) AS some
+                ) AS waiting_now
             ) AS d
             WHERE d.due > 0
             """)
@@ -194,19 +196,21 @@ package struct OutboxStore: Sendable {
 
     private static func message(_ row: PostgresRow) throws -> StepMessage {
         let (job, ordinal, kind, version) = try row.decode((UUID.self, Int16.self, String.self, Int16.self))
-        _ = version
         return StepMessage(
             job: JobID(job), ordinal: ordinal,
-            kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind"))
+            kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind"),
+            version: version)
     }
 
-    /// Puts tickets back that the broker did not take; they are due again after the pause.
+    /// Puts tickets back that the broker did not take; they are due again after the pause. A step that runs has been
+    /// heard after all.
     package func putBack(_ steps: [StepID], after pause: Duration) async throws {
         try await database.execute(
             """
             UPDATE outbox o SET rung_at = NULL, rung_by = NULL,
                 due_at = clock_timestamp() + make_interval(secs => \(pause / .seconds(1)))
             FROM unnest(\(steps.map(\.job.uuid))::uuid[], \(steps.map(\.ordinal))::smallint[]) AS r (job_id, ordinal)
+            JOIN step s ON s.job_id = r.job_id AND s.ordinal = r.ordinal AND s.state = 'queued'
             WHERE o.job_id = r.job_id AND o.ordinal = r.ordinal AND o.rung_at IS NOT NULL
             """)
     }

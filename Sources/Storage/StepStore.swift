@@ -57,6 +57,10 @@ package struct StepStore: Sendable {
                     AND NOT EXISTS (SELECT FROM stopped s WHERE s.job_id = rung.job_id AND s.ordinal = rung.ordinal)
                 RETURNING step.job_id, step.ordinal, step.kind, step.fencing_token, step.failures, step.throttles,
                     step.rescues, step.checkpoint
+            ), heard AS (
+                -- Rung, put back because nobody knew whether the broker had it, and heard after all.
+                UPDATE outbox o SET rung_at = clock_timestamp() FROM claimed c
+                WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal AND o.rung_at IS NULL
             ), keys_gone AS (
                 DELETE FROM job_key k USING claimed c WHERE k.job_id = c.job_id AND k.scope = 'waiting'
             )

@@ -29,7 +29,7 @@ extension SchedulesCommand {
                 let id = try await name.id(in: StatusQueries(pool))
                 let run = try await pool.withTransaction {
                     try await ScheduleOperations($0).run(
-                        id, guarded: after ? .after : anyway ? .anyway : .refuse, by: Person.atCommandLine)
+                        id, guarded: after ? .after : anyway ? .anyway : .refuse, by: Operator.name)
                 }
                 switch run {
                 case .begun(let job, let other):
@@ -72,7 +72,7 @@ extension SchedulesCommand {
                 let end = until.flatMap(LocalMinute.init).map { LocalTime.moment($0, in: zone) }
                 try await pool.withTransaction {
                     try await ScheduleOperations($0).pause(
-                        id, until: end, reason: reason, by: Person.atCommandLine, now: Date())
+                        id, until: end, reason: reason, by: Operator.name, now: Date())
                 }
                 print("Paused\(end.map { " until \(LocalTime.text($0, in: zone))" } ?? " until it is resumed").")
             }
@@ -89,7 +89,7 @@ extension SchedulesCommand {
             try await cluster.withPool("schedules") { pool in
                 let id = try await name.id(in: StatusQueries(pool))
                 let wasPaused = try await pool.withTransaction {
-                    try await ScheduleOperations($0).resume(id, by: Person.atCommandLine, now: Date())
+                    try await ScheduleOperations($0).resume(id, by: Operator.name, now: Date())
                 }
                 print(wasPaused ? "Resumed." : "It was not paused.")
             }
@@ -126,7 +126,7 @@ extension SchedulesCommand {
                 if let confirm {
                     let jobs = try await pool.withTransaction {
                         try await ScheduleOperations($0).backfill(
-                            id, from: first, through: last, expected: confirm, by: Person.atCommandLine, now: Date())
+                            id, from: first, through: last, expected: confirm, by: Operator.name, now: Date())
                     }
                     for job in jobs { print("Job \(job)") }
                     return
@@ -141,12 +141,5 @@ extension SchedulesCommand {
                         : "\(plan.count) to begin, one after the other. To do it, add --confirm \(plan.count)")
             }
         }
-    }
-}
-
-/// Who types.
-enum Person {
-    static var atCommandLine: String {
-        ProcessInfo.processInfo.environment["USER"].map { "\($0) (command line)" } ?? "command line"
     }
 }

@@ -80,7 +80,8 @@ struct ScheduleName: ParsableArguments {
         let found = try await queries.schedule(institution: parts[0], integration: parts[1], slug: parts[2])
         guard let found else {
             throw StorageError(
-                .notFound, "There is no schedule '\(schedule)'; 'rosterline schedules list' shows those that there are.")
+                .notFound, "There is no schedule '\(schedule)'; 'rosterline schedules list' shows those that there are."
+            )
         }
         return found
     }

@@ -1,8 +1,8 @@
 import Broker
+import Dispatcher
 import EngineTestSupport
 import FoundationEssentials
 import Jobs
-import Dispatcher
 import Postgres
 import RabbitMQ
 import Storage
@@ -39,7 +39,9 @@ struct DispatcherTests {
         try await topology.delete(broker)
     }
 
-    private func dispatcher(_ database: EngineDatabase, _ publisher: StepPublisher, batch: Int = 500) -> DispatcherService {
+    private func dispatcher(_ database: EngineDatabase, _ publisher: StepPublisher, batch: Int = 500)
+        -> DispatcherService
+    {
         DispatcherService(
             database: database.pool, bells: AsyncStream(unfolding: silence), publisher: publisher,
             configuration: DispatcherConfiguration(
@@ -102,7 +104,9 @@ struct DispatcherTests {
                 group.addTask { try await dispatcher.run() }
                 defer { group.cancelAll() }
                 #expect(try await heard(consumer, atLeast: 1) == [StepID(job: good, ordinal: 1)])
-                try await eventually("only those without a queue are left") { Set(try await database.bells()) == Set(stuck) }
+                try await eventually("only those without a queue are left") {
+                    Set(try await database.bells()) == Set(stuck)
+                }
                 try await topology.create(broker)
                 try await eventually("they ring once the queue is there") { try await database.bells().isEmpty }
             }

@@ -112,7 +112,8 @@ struct RescueTests {
                 "UPDATE outbox SET rung_by = CASE WHEN job_id = \(living.uuid) THEN 2 ELSE 1 END")
             _ = try await database.claim(taken)
             #expect(try await outbox.adopt(silentFor: .seconds(20)) == 0)
-            try await database.pool.execute("UPDATE dispatcher SET seen_at = seen_at - interval '1 minute' WHERE id = 1")
+            try await database.pool.execute(
+                "UPDATE dispatcher SET seen_at = seen_at - interval '1 minute' WHERE id = 1")
             #expect(try await outbox.adopt(silentFor: .seconds(20)) == 1)
             #expect(try await database.bells() == [StepID(job: lost, ordinal: 1)])
             #expect(try await outbox.adopt(silentFor: .seconds(20)) == 0)
