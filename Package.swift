@@ -101,18 +101,19 @@ let package = Package(
 
         // Domain: values and rules.
         target("Jobs", [logging]),
+        target("Schedules", ["Jobs"]),
         target("Conversion", ["CSV", "OneRoster"]),
 
         // Adapters.
-        target("Storage", ["Jobs", "Postgres", "CAssets", logging], settings: overC),
+        target("Storage", ["Jobs", "Schedules", "Postgres", "CAssets", logging], settings: overC),
         target("Broker", ["Jobs", "RabbitMQ", logging, metrics, lifecycle]),
         target("Artifacts", ["Jobs", crypto, logging, threads]),
         target("Secrets", []),
         target("Observability", [logging, metrics, locks]),
 
         // Services: none imports another; they meet only in the program.
-        target("Scheduler", ["Jobs", "Storage", "Postgres", logging, lifecycle]),
-        target("OutboxRelay", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
+        target("Scheduler", ["Jobs", "Schedules", "Storage", "Postgres", logging, lifecycle]),
+        target("Dispatcher", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
         target(
             "Pipeline",
@@ -124,11 +125,13 @@ let package = Package(
         target(
             "ImportPolling",
             ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
-        target("Maintenance", ["Jobs", "Storage", "Postgres", logging, metrics, lifecycle]),
+        target(
+            "Maintenance", ["Jobs", "Storage", "Broker", "RabbitMQ", "Postgres", logging, metrics, lifecycle]),
         target(
             "StatusAPI",
             [
-                "Jobs", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache,
+                "Jobs", "Schedules", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird,
+                mustache,
                 logging,
                 httpTypes, lifecycle, niocore, hummingbirdCore,
             ], exclude: ["Web"]),
@@ -137,10 +140,10 @@ let package = Package(
         program(
             "rosterline",
             [
-                "Scheduler", "OutboxRelay", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
+                "Scheduler", "Dispatcher", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
-                "Conversion",
+                "Schedules", "Conversion",
                 arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths, httpTypes,
             ]),
         target("LocalServers", [subprocess, logging]),
@@ -178,31 +181,37 @@ let package = Package(
                 locks,
             ], exclude: ["Fixtures"]),
         tests("JobsTests", ["Jobs"]),
+        tests("SchedulesTests", ["Schedules", "Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
-        tests("StorageTests", ["Storage", "Jobs", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+        tests(
+            "StorageTests", ["Storage", "Jobs", "Schedules", "Postgres", "EngineTestSupport", "TestSupport", logging]),
         tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "LocalServers", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests(
             "SchedulerTests",
             [
-                "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
+                "Scheduler", "Jobs", "Schedules", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging,
+                locks,
             ]),
         tests(
-            "OutboxRelayTests",
+            "DispatcherTests",
             [
-                "OutboxRelay", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport",
+                "Dispatcher", "Broker", "RabbitMQ", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport",
                 logging,
             ]),
         tests(
             "WorkerTests",
             [
-                "Worker", "OutboxRelay", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ",
+                "Worker", "Dispatcher", "Maintenance", "Jobs", "Storage", "Broker", "Postgres", "RabbitMQ",
                 "LocalServers",
                 "EngineTestSupport", "TestSupport", logging, locks, lifecycle,
             ]),
         tests(
             "MaintenanceTests",
-            ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+            [
+                "Maintenance", "Broker", "RabbitMQ", "LocalServers", "Jobs", "Storage", "Postgres", "EngineTestSupport",
+                "TestSupport", logging,
+            ]),
         tests(
             "ImportPollingTests",
             [
@@ -220,13 +229,14 @@ let package = Package(
         tests(
             "StatusAPITests",
             [
-                "StatusAPI", "Storage", "Jobs", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers",
+                "StatusAPI", "Storage", "Jobs", "Schedules", "Postgres", "Artifacts", "Curl", "Observability",
+                "LocalServers",
                 "TestSupport", hummingbird, httpTypes,
                 logging, metrics, locks, lifecycle,
             ]),
         tests(
             "RosterlineTests",
-            ["rosterline", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
+            ["rosterline", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("TidyTests", []),
     ],

@@ -5,13 +5,10 @@ import ServiceLifecycle
 
 /// A doorbell to ring.
 package struct StepPublication: Sendable {
-    /// The outbox row; becomes the message's id, so a doorbell rung twice can be recognised.
-    package let id: Int64
-    /// What it says.
+    /// What it says; the step's name is the message's id, so a doorbell rung twice can be recognised.
     package let message: StepMessage
 
-    package init(id: Int64, message: StepMessage) {
-        self.id = id
+    package init(_ message: StepMessage) {
         self.message = message
     }
 }
@@ -41,6 +38,17 @@ package final class StepPublisher: Service {
     /// What can be said of the connection now.
     package var health: RabbitMQHealth { publisher.health }
 
+    /// - Throws: `BrokerError` with `.unavailable` while nothing could be published.
+    package func requireConnection() throws {
+        let health = health
+        guard health.status != .connected else { return }
+        let reason = health.reason.map { " (\($0))" } ?? ""
+        throw BrokerError(
+            .unavailable, operation: "publish steps",
+            remedy: "They wait in the outbox until the broker takes them again\(reason).", isTransient: true,
+            detail: health.status.rawValue)
+    }
+
     /// Keeps the connection up; see `RabbitMQPublisher.run()`.
     package func run() async throws {
         try await publisher.run()
@@ -65,7 +73,7 @@ package final class StepPublisher: Service {
         var message = RabbitMQMessage(
             exchange: topology.stepExchange,
             routingKey: topology.routingKey(for: publication.message.kind, version: publication.message.version),
-            body: MessageCodec.encode(publication.message), messageID: String(publication.id),
+            body: MessageCodec.encode(publication.message), messageID: publication.message.step.description,
             contentType: BrokerKeys.contentType, headers: headers, type: BrokerKeys.messageType)
         message.properties.applicationID = BrokerKeys.applicationID
         return message

@@ -4,11 +4,18 @@ package import Logging
 package protocol StepHandler: Sendable {
     var kind: StepKind { get }
 
+    /// The versions of the kind's messages that it reads; its worker is handed no other. By default the current one.
+    var versions: [Int16] { get }
+
     /// Runs one attempt.
     ///
     /// Cancellation of the task means stop now: the lease is lost or the process drains.
     /// - Throws: `StepFailure`; any other error counts as transient, with the code `internal`.
     func run(_ context: StepContext) async throws -> StepOutcome
+}
+
+extension StepHandler {
+    package var versions: [Int16] { [StepMessage.currentVersion] }
 }
 
 /// What an attempt is given.
@@ -20,20 +27,50 @@ package struct StepContext: Sendable {
     /// How often a lease ran out under it before, 0 or more.
     package let rescues: Int
     package let progress: any ProgressReporting
+    /// What an earlier attempt saved to go on from; nil at first.
+    package let checkpoint: String?
     /// Carries `job.id`, `job.step`, `job.attempt` and `institution`.
     package let logger: Logger
+    private let checkpoints: any CheckpointSaving
 
     package init(
         lease: StepLease, job: JobDescription, failures: Int, rescues: Int, progress: any ProgressReporting,
-        logger: Logger
+        checkpoint: String? = nil, checkpoints: any CheckpointSaving = NoCheckpoints(), logger: Logger
     ) {
         self.lease = lease
         self.job = job
         self.failures = failures
         self.rescues = rescues
         self.progress = progress
+        self.checkpoint = checkpoint
+        self.checkpoints = checkpoints
         self.logger = logger
     }
+
+    /// Saves where the step stands, so that an attempt after a rescue, a drain or a failure goes on from there.
+    ///
+    /// It is written when this returns, and is gone once the step has ended.
+    /// - Parameter checkpoint: in the handler's own words; at most 64 KiB.
+    /// - Throws: `StepFailure` of class `interrupted` if the lease is lost; then this attempt must stop.
+    package func save(checkpoint: String) async throws {
+        precondition(checkpoint.utf8.count <= 65_536, "a checkpoint of \(checkpoint.utf8.count) bytes")
+        guard try await checkpoints.save(checkpoint, lease: lease) else {
+            throw StepFailure(.interrupted, code: "worker.lease", message: "The worker lost its hold on the step.")
+        }
+    }
+}
+
+/// Keeps checkpoints.
+package protocol CheckpointSaving: Sendable {
+    /// - Returns: false if the lease is lost; then nothing was written.
+    func save(_ checkpoint: String, lease: StepLease) async throws -> Bool
+}
+
+/// Keeps nothing: for handlers that are run without an engine.
+package struct NoCheckpoints: CheckpointSaving {
+    package init() {}
+
+    package func save(_ checkpoint: String, lease: StepLease) async throws -> Bool { true }
 }
 
 /// The job that a step belongs to.

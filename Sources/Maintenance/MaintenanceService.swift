@@ -29,8 +29,11 @@ package struct MaintenanceService: Service {
             while !Task.isCancelled {
                 do {
                     try await rescue()
+                    try await ringAgain()
+                    try await seeToFailures()
                     if ContinuousClock.now >= partitionsDue {
                         try await keepPartitions()
+                        _ = try await DeadStore(database).prune(olderThan: configuration.retention)
                         partitionsDue = .now + .seconds(3600)
                     }
                     _ = outage.ended(at: Date())
@@ -60,12 +63,31 @@ package struct MaintenanceService: Service {
                     "worker": "\(rescue.owner)", "rescues": "\(rescue.rescues)",
                 ])
         }
-        let rung = try await store.ringAgain(unansweredFor: configuration.patience)
+        for step in try await store.fenceCancelled(after: configuration.cancelPatience) {
+            logger.warning(
+                "A cancelled step did not stop by itself; its lease was taken away",
+                metadata: [JobsKeys.Log.jobID: "\(step.job)", JobsKeys.Log.step: "\(step.ordinal)"])
+        }
+    }
+
+    private func ringAgain() async throws {
+        let outbox = OutboxStore(database)
+        _ = try await outbox.letFollowersGo()
+        let rung = try await outbox.ringAgain(unansweredFor: configuration.patience)
         if rung > 0 {
             logger.warning(
-                "Steps waited in their queues but no doorbell was left; rang again",
+                "Steps were rung for and nobody came; they are rung for again",
                 metadata: [JobsKeys.Log.count: "\(rung)"])
         }
+    }
+
+    private func seeToFailures() async throws {
+        let failures = FailureGrouping(database: database)
+        let grouped = try await failures.group()
+        if grouped > 0 {
+            logger.info("Steps that failed were put into groups", metadata: [JobsKeys.Log.count: "\(grouped)"])
+        }
+        try await failures.carryOn()
     }
 
     private func keepPartitions() async throws {

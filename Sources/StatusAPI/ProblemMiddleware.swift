@@ -50,6 +50,10 @@ struct ProblemMiddleware: RouterMiddleware {
         case let error as ArtifactError: return artifact(error)
         case let error as StorageError where error.code == .unknownWord:
             return ProblemDetails(.internal, detail: error.message, remedy: "Upgrade the status service.")
+        case let error as StorageError where error.code == .notFound:
+            return ProblemDetails(.notFound, detail: error.message, remedy: "Look for it in its list.")
+        case let error as StorageError:
+            return ProblemDetails(.conflict, detail: error.message, remedy: "Load the page again before you decide.")
         default:
             return ProblemDetails(
                 .internal, detail: "The request could not be answered.",

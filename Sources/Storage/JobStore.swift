@@ -4,42 +4,92 @@ package import Postgres
 
 /// The jobs: how they begin and how they are found.
 package struct JobStore: Sendable {
-    private let database: any PostgresQuerying
+    let database: any PostgresQuerying
 
     package init(_ database: any PostgresQuerying) {
         self.database = database
     }
 
-    /// Begins a job: its row, its steps, and the doorbell of the first, in one statement.
+    /// What became of a request.
+    package enum Begun: Sendable, Hashable {
+        case begun(JobID)
+        /// Another job holds the key and is as good; nothing began.
+        case kept(winner: JobID)
+        /// Another job holds the key; nothing began.
+        case rejected(winner: JobID)
+        /// The old job is being cancelled; the new one begins once it has ended.
+        case replaced(JobID, old: JobID)
+
+        /// The job that began, if one did.
+        package var job: JobID? {
+            switch self {
+            case .begun(let job), .replaced(let job, _): job
+            case .kept, .rejected: nil
+            }
+        }
+    }
+
+    /// Begins a job without a key: its row, its steps, and the ticket of the first, in one statement.
     ///
-    /// - Parameters:
-    ///   - postedBy: who asked for it, as people will read it.
     /// - Throws: `StorageError` with `.notFound` if there is no such integration.
     package func begin(_ kind: JobKind, integration: Int64, postedBy: String, id: JobID = .random()) async throws
         -> JobID
     {
-        let kinds = kind.steps.map(\.rawValue)
+        try await begin([JobRequest(kind, integration: integration, postedBy: postedBy, id: id)])
+        return id
+    }
+
+    /// Begins jobs in one statement, and tells the dispatcher.
+    ///
+    /// - Parameter requests: without keys; up to a few thousand at once. One may come after another of the
+    ///   same batch.
+    /// - Throws: `StorageError` with `.notFound` if there is no such integration; with a batch, those with one have
+    ///   begun unless the caller's transaction is rolled back.
+    package func begin(_ requests: [JobRequest]) async throws {
+        precondition(requests.allSatisfy { $0.key == nil }, "jobs with a key begin one by one")
+        guard !requests.isEmpty else { return }
+        let steps = requests.flatMap { request in
+            request.steps.enumerated().map {
+                (job: request.id.uuid, ordinal: Int16($0 + 1), kind: $1.rawValue, version: request.version)
+            }
+        }
         let rows = try await database.query(
             """
             WITH begun AS (
-                INSERT INTO job (id, institution_id, integration_id, kind, posted_by, settings)
-                SELECT \(id.uuid), institution_id, id, \(kind.rawValue), \(postedBy),
-                    jsonb_build_object('source', source, 'canvas', canvas, 'mapping', mapping)
-                FROM integration WHERE id = \(integration)
-                RETURNING id
+                INSERT INTO job (id, institution_id, integration_id, kind, posted_by, priority, settings)
+                SELECT r.id, i.institution_id, i.id, r.kind, r.posted_by, r.priority,
+                    jsonb_build_object('source', i.source, 'canvas', i.canvas, 'mapping', i.mapping)
+                FROM unnest(\(requests.map(\.id.uuid))::uuid[], \(requests.map(\.integration))::bigint[],
+                    \(requests.map(\.kind.rawValue))::text[], \(requests.map(\.postedBy))::text[],
+                    \(requests.map(\.priority.rawValue))::smallint[]) AS r (id, integration_id, kind, posted_by, priority)
+                JOIN integration i ON i.id = r.integration_id
+                RETURNING id, institution_id, integration_id, kind, priority
+            ), asked AS (
+                SELECT * FROM unnest(\(requests.map(\.id.uuid))::uuid[], \(requests.map(\.runAfter))::timestamptz[],
+                    \(requests.map(\.afterJob?.uuid))::uuid[]) AS a (id, run_after, after_job)
             ), planned AS (
-                INSERT INTO step (job_id, ordinal, kind, state, queued_at)
-                SELECT begun.id, s.ordinal, s.kind, CASE WHEN s.ordinal = 1 THEN 'queued' ELSE 'pending' END,
-                    CASE WHEN s.ordinal = 1 THEN clock_timestamp() END
-                FROM begun, unnest(\(kinds)::text[]) WITH ORDINALITY AS s (kind, ordinal)
-                RETURNING job_id, ordinal, kind
+                INSERT INTO step (job_id, ordinal, kind, version, state, queued_at, run_after)
+                SELECT s.job_id, s.ordinal, s.kind, s.version, CASE WHEN s.ordinal = 1 THEN 'queued' ELSE 'pending' END,
+                    CASE WHEN s.ordinal = 1 THEN clock_timestamp() END, coalesce(a.run_after, clock_timestamp())
+                FROM unnest(\(steps.map(\.job))::uuid[], \(steps.map(\.ordinal))::smallint[],
+                    \(steps.map(\.kind))::text[], \(steps.map(\.version))::smallint[]) AS s (job_id, ordinal, kind, version)
+                JOIN begun b ON b.id = s.job_id JOIN asked a ON a.id = s.job_id
+                RETURNING job_id, ordinal, kind, version, run_after
             ), rung AS (
-                INSERT INTO outbox (job_id, ordinal, kind) SELECT job_id, ordinal, kind FROM planned WHERE ordinal = 1
+                INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority,
+                    due_at, after_job)
+                SELECT p.job_id, p.ordinal, b.institution_id, b.integration_id, b.kind, p.kind, p.version, b.priority,
+                    p.run_after, coalesce(f.id,
+                        (SELECT j.id FROM job j WHERE j.id = a.after_job AND j.finished_at IS NULL FOR SHARE))
+                FROM planned p JOIN begun b ON b.id = p.job_id JOIN asked a ON a.id = p.job_id
+                LEFT JOIN begun f ON f.id = a.after_job WHERE p.ordinal = 1
             )
-            SELECT id, pg_notify('\(unescaped: OutboxStore.channel)', '')::text AS bell FROM begun
+            SELECT count(*)::int AS begun, pg_notify('\(unescaped: OutboxStore.channel)', '')::text AS bell FROM begun
             """)
-        guard !rows.isEmpty else { throw StorageError(.notFound, "There is no integration \(integration).") }
-        return id
+        guard try rows.first?.decode("begun", as: Int.self) == requests.count else {
+            let ids = Set(requests.map(\.integration)).sorted().map(String.init).joined(separator: ", ")
+            throw StorageError(.notFound, "There is no such integration among \(ids).")
+        }
     }
 
     /// The artifacts of the job's latest step of that kind, in the order of their names.

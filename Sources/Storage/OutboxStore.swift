@@ -1,54 +1,217 @@
-import FoundationEssentials
+package import FoundationEssentials
 package import Jobs
 package import Postgres
 
-/// The doorbells still to be rung.
+/// The outbox: a ticket for each step that is queued or running. A ticket waits, is rung, and goes when its attempt
+/// ends.
+///
+/// Whoever changes a step's state changes its ticket in the same statement, so nothing can be queued without a ticket.
 package struct OutboxStore: Sendable {
-    /// Postgres notifies this channel when a row has been added; the notice is a hint, and the relay polls as well.
+    /// Postgres notifies this channel when a ticket may have become due; the notice is a hint, and the dispatcher polls
+    /// as well.
     package static let channel = "rosterline_outbox"
 
-    private let database: any PostgresQuerying
+    let database: any PostgresQuerying
 
-    /// - Parameter database: a transaction that stays open until the broker has confirmed.
     package init(_ database: any PostgresQuerying) {
         self.database = database
     }
 
-    /// One doorbell.
-    package struct Entry: Sendable {
-        package let id: Int64
-        package let message: StepMessage
+    /// True of tickets `o` of which nothing may be started now.
+    static let isPaused: PostgresQuery = """
+        EXISTS (
+            SELECT FROM pause p WHERE (p.until IS NULL OR p.until > clock_timestamp()) AND CASE p.scope
+                WHEN 'institution' THEN p.target_id = o.institution_id
+                WHEN 'integration' THEN p.target_id = o.integration_id
+                WHEN 'queue' THEN p.target = o.kind
+                ELSE p.target = o.job_kind END)
+        """
+
+    private static let isDue: PostgresQuery =
+        "o.rung_at IS NULL AND o.after_job IS NULL AND o.due_at <= clock_timestamp()"
+
+    /// Takes the right to dispatch for this transaction. One dispatcher decides at a time, so that limits are exact; it
+    /// holds the right for a few milliseconds, and never while it talks to the broker.
+    ///
+    /// What the transaction writes is not waited for on its way to the disk: a mark that a crash forgets rings again.
+    /// - Returns: false if another one has it just now.
+    package func takeTurn() async throws -> Bool {
+        try await database.query(
+            """
+            SELECT pg_try_advisory_xact_lock(\(Self.turnLock)) AS taken,
+                set_config('synchronous_commit', 'off', true) AS commits
+            """
+        ).first?.decode("taken", as: Bool.self) ?? false
     }
 
-    /// Takes doorbells that are due, oldest first, and locks them for this transaction; rows that another relay has
-    /// locked are passed over. Served by the index `outbox_due`.
-    package func takeDue(limit: Int) async throws -> [Entry] {
-        let rows = try await database.query(
-            """
-            SELECT id, job_id, ordinal, kind FROM outbox WHERE due_at <= clock_timestamp()
-            ORDER BY due_at, id LIMIT \(limit) FOR UPDATE SKIP LOCKED
-            """)
-        return try rows.map { row in
-            let (id, job, ordinal, kind) = try row.decode((Int64.self, UUID.self, Int16.self, String.self))
-            return Entry(
-                id: id,
-                message: StepMessage(
-                    job: JobID(job), ordinal: ordinal,
-                    kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind")))
+    /// "rosterdi" as a number.
+    private static let turnLock: Int64 = 0x726F_7374_6572_6469
+
+    /// An institution with tickets that are due.
+    package struct Lane: Sendable, Hashable {
+        package let institution: Int64
+        /// Share of the turns; 1 to 100.
+        package let weight: Int
+        /// How many more steps may be in flight; nil for no limit.
+        package let room: Int?
+        /// The bucket as it was at `refilledAt`; nil if there is no limit.
+        package let bucket: Bucket?
+        /// Tickets that are due, counted up to the limit asked for.
+        package let due: Int
+        package let servedAt: Date
+
+        /// A token bucket.
+        package struct Bucket: Sendable, Hashable {
+            package var tokens: Double
+            package var refilledAt: Date
+            package let perMinute: Int
+            package let burst: Int
+
+            package init(tokens: Double, refilledAt: Date, perMinute: Int, burst: Int) {
+                self.tokens = tokens
+                self.refilledAt = refilledAt
+                self.perMinute = perMinute
+                self.burst = burst
+            }
+        }
+
+        package init(
+            institution: Int64, weight: Int = 1, room: Int? = nil, bucket: Bucket? = nil, due: Int,
+            servedAt: Date = .distantPast
+        ) {
+            self.institution = institution
+            self.weight = weight
+            self.room = room
+            self.bucket = bucket
+            self.due = due
+            self.servedAt = servedAt
         }
     }
 
-    /// Puts doorbells off that the broker does not take, so that they do not stand before those that it would.
-    package func putOff(_ ids: [Int64], by pause: Duration) async throws {
-        try await database.execute(
-            """
-            UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => \(pause / .seconds(1)))
-            WHERE id = ANY (\(ids)::bigint[])
-            """)
+    /// What waits, and how much is in flight.
+    package struct Backlog: Sendable, Hashable {
+        package var lanes: [Lane] = []
+        /// Tickets of all institutions that are rung or running.
+        package var inFlight = 0
     }
 
-    /// Removes doorbells that the broker has confirmed.
-    package func remove(_ ids: [Int64]) async throws {
-        try await database.execute("DELETE FROM outbox WHERE id = ANY (\(ids)::bigint[])")
+    /// Institutions with tickets that are due, each looked up with one step over `outbox_waiting`, so that it costs who
+    /// waits and not how many tickets there are. What is in flight is counted in `outbox_rung`, where there is a limit.
+    package func backlog(limit: Int) async throws -> Backlog {
+        let rows = try await database.query(
+            """
+            WITH RECURSIVE waiting (institution_id) AS (
+                (SELECT institution_id FROM outbox WHERE rung_at IS NULL AND after_job IS NULL
+                 ORDER BY institution_id LIMIT 1)
+                UNION ALL
+                SELECT (SELECT o.institution_id FROM outbox o WHERE o.rung_at IS NULL AND o.after_job IS NULL
+                        AND o.institution_id > waiting.institution_id ORDER BY o.institution_id LIMIT 1)
+                FROM waiting WHERE waiting.institution_id IS NOT NULL
+            )
+            SELECT w.institution_id, n.weight::int, n.concurrent_steps - CASE WHEN n.concurrent_steps IS NOT NULL THEN (
+                    SELECT count(*) FROM outbox r WHERE r.institution_id = w.institution_id AND r.rung_at IS NOT NULL)::int END,
+                n.steps_per_minute, coalesce(n.burst, n.steps_per_minute), l.tokens,
+                greatest(l.refilled_at, '1970-01-01 00:00:00+00'), greatest(l.served_at, '1970-01-01 00:00:00+00'), d.due,
+                (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL)::int AS in_flight
+            FROM waiting w JOIN institution n ON n.id = w.institution_id JOIN lane l ON l.institution_id = n.id
+            CROSS JOIN LATERAL (
+                SELECT count(*)::int AS due FROM (
+                    SELECT FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
+                    JOIN outbox o ON o.institution_id = w.institution_id AND o.priority = q.priority AND \(Self.isDue)
+                    WHERE NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused)) LIMIT \(limit)
+                ) AS waiting_now
+            ) AS d
+            WHERE d.due > 0
+            """)
+        return try rows.reduce(into: Backlog()) { backlog, row in
+            let (id, weight, room, perMinute, burst, tokens, refilledAt, servedAt, due, inFlight) = try row.decode(
+                (
+                    Int64.self, Int.self, Int?.self, Int?.self, Int?.self, Double.self, Date.self, Date.self, Int.self,
+                    Int.self
+                ))
+            backlog.inFlight = inFlight
+            var bucket: Lane.Bucket?
+            if let perMinute, let burst {
+                bucket = Lane.Bucket(tokens: tokens, refilledAt: refilledAt, perMinute: perMinute, burst: burst)
+            }
+            backlog.lanes.append(
+                Lane(
+                    institution: id, weight: weight, room: room.map { max(0, $0) }, bucket: bucket, due: due,
+                    servedAt: servedAt))
+        }
+    }
+
+    private static let priorities = JobPriority.allCases.map(\.rawValue)
+
+    /// What one institution may ring now.
+    package struct Grant: Sendable, Hashable {
+        package let institution: Int64
+        package let count: Int
+        /// What is left in its bucket; nil if it has none.
+        package let tokens: Double?
+
+        package init(institution: Int64, count: Int, tokens: Double?) {
+            self.institution = institution
+            self.count = count
+            self.tokens = tokens
+        }
+    }
+
+    /// Marks tickets as rung, for each institution those of the least priority number that have been due the longest,
+    /// and writes the buckets down. Served by `outbox_waiting`.
+    ///
+    /// - Returns: what to publish once this is committed, institutions taking turns.
+    package func reserve(_ grants: [Grant], dispatcher: Int64) async throws -> [StepMessage] {
+        let rows = try await database.query(
+            """
+            WITH granted AS (
+                SELECT * FROM unnest(\(grants.map(\.institution))::bigint[], \(grants.map(\.count))::bigint[],
+                    \(grants.map(\.tokens))::double precision[]) AS g (institution_id, count, tokens)
+            ), chosen AS (
+                SELECT t.job_id, t.ordinal, row_number() OVER (PARTITION BY g.institution_id ORDER BY t.priority, t.due_at)
+                    AS turn
+                FROM granted g CROSS JOIN LATERAL (
+                    SELECT o.job_id, o.ordinal, o.priority, o.due_at
+                    FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
+                    CROSS JOIN LATERAL (
+                        SELECT o.* FROM outbox o WHERE o.institution_id = g.institution_id AND o.priority = q.priority
+                            AND \(Self.isDue) AND NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused))
+                        ORDER BY o.due_at LIMIT g.count
+                    ) AS o
+                    ORDER BY o.priority, o.due_at LIMIT g.count
+                ) AS t
+            ), served AS (
+                UPDATE lane SET served_at = clock_timestamp(), tokens = coalesce(g.tokens, lane.tokens),
+                    refilled_at = CASE WHEN g.tokens IS NULL THEN lane.refilled_at ELSE clock_timestamp() END
+                FROM granted g WHERE lane.institution_id = g.institution_id
+            ), reserved AS (
+                UPDATE outbox o SET rung_at = clock_timestamp(), rung_by = \(dispatcher), rings = least(o.rings + 1, 30000)
+                FROM chosen c WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal
+                RETURNING o.job_id, o.ordinal, o.kind, o.version, c.turn
+            )
+            SELECT job_id, ordinal, kind, version FROM reserved ORDER BY turn
+            """)
+        return try rows.map(Self.message)
+    }
+
+    private static func message(_ row: PostgresRow) throws -> StepMessage {
+        let (job, ordinal, kind, version) = try row.decode((UUID.self, Int16.self, String.self, Int16.self))
+        return StepMessage(
+            job: JobID(job), ordinal: ordinal,
+            kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind"),
+            version: version)
+    }
+
+    /// Puts tickets back that the broker did not take; they are due again after the pause. A step that runs has been
+    /// heard after all.
+    package func putBack(_ steps: [StepID], after pause: Duration) async throws {
+        try await database.execute(
+            """
+            UPDATE outbox o SET rung_at = NULL, rung_by = NULL,
+                due_at = clock_timestamp() + make_interval(secs => \(pause / .seconds(1)))
+            FROM unnest(\(steps.map(\.job.uuid))::uuid[], \(steps.map(\.ordinal))::smallint[]) AS r (job_id, ordinal)
+            JOIN step s ON s.job_id = r.job_id AND s.ordinal = r.ordinal AND s.state = 'queued'
+            WHERE o.job_id = r.job_id AND o.ordinal = r.ordinal AND o.rung_at IS NOT NULL
+            """)
     }
 }

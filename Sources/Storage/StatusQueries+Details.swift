@@ -49,7 +49,12 @@ extension StatusQueries {
         let rows = try await database.query(
             """
             SELECT ordinal, token, worker, started_at, ended_at, outcome, error_code, error_message FROM attempt
-            WHERE job_id = \(id.uuid) ORDER BY ordinal DESC, token DESC LIMIT \(Self.mostAttempts)
+            WHERE job_id = \(id.uuid)
+            UNION ALL
+            SELECT ordinal, fencing_token, lease_owner, coalesce(claimed_at, started_at, clock_timestamp()), NULL, NULL, NULL,
+                NULL FROM step
+            WHERE job_id = \(id.uuid) AND state = 'running'
+            ORDER BY ordinal DESC, token DESC LIMIT \(Self.mostAttempts)
             """)
         return try rows.reversed().map { row in
             let (ordinal, token, worker, startedAt, endedAt, outcome, code, message) = try row.decode(

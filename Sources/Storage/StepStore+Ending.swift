@@ -14,8 +14,8 @@ package struct StepEnding: Sendable {
     package var errorMessage: String?
     /// Only for a step that goes back to its queue: when it may be taken again.
     package var runAfter: Date?
-    /// 1 if this end costs a try.
-    package var costsTry = false
+    /// What another try is taken from.
+    package var cost = RetryPolicy.Cost.nothing
 
     /// How the attempt's own row reads.
     package enum AttemptOutcome: String, Sendable {
@@ -47,57 +47,56 @@ extension StepStore {
             """
             WITH wanted AS (\(Self.wanted(endings))
             ), ended AS (
-                UPDATE step SET state = w.state, lease_owner = NULL, leased_until = NULL, reason = w.reason,
+                -- Whoever asked for an end of the job meant this step too, whatever it was going to do next.
+                UPDATE step SET state = CASE WHEN step.cancel_requested_at IS NOT NULL
+                        AND w.state IN ('queued', 'waiting', 'held') THEN 'cancelled' ELSE w.state END,
+                    lease_owner = NULL, leased_until = NULL, reason = w.reason,
                     percent = CASE WHEN w.state IN ('completed', 'completed_with_warnings') THEN 100
                         ELSE greatest(step.percent, p.percent) END,
                     counts = step.counts || coalesce(p.counts, '{}') || w.counts::jsonb,
                     error_code = w.error_code, error_message = w.error_message, failures = step.failures + w.failures,
-                    run_after = coalesce(w.run_after, step.run_after),
+                    throttles = step.throttles + w.throttles, run_after = coalesce(w.run_after, step.run_after),
                     queued_at = CASE WHEN w.state = 'queued' THEN clock_timestamp() ELSE step.queued_at END,
-                    finished_at = CASE WHEN w.state IN ('queued', 'waiting', 'held') THEN NULL ELSE clock_timestamp() END
+                    checkpoint = CASE WHEN w.state IN ('queued', 'failed') THEN step.checkpoint END,
+                    finished_at = CASE WHEN w.state IN ('queued', 'waiting', 'held') AND step.cancel_requested_at IS NULL
+                        THEN NULL ELSE clock_timestamp() END
                 FROM wanted w LEFT JOIN step_progress p ON p.job_id = w.job_id AND p.ordinal = w.ordinal
                 WHERE step.job_id = w.job_id AND step.ordinal = w.ordinal AND step.fencing_token = w.token
                     AND step.state = w.from_state
-                RETURNING step.job_id, step.ordinal, step.kind, step.state, step.run_after, w.token, w.outcome,
-                    w.error_code, w.error_message, w.from_state
+                RETURNING step.job_id, step.ordinal, step.kind, step.version, step.state, step.run_after, step.claimed_at,
+                    w.token, w.owner, w.outcome, w.error_code, w.error_message, w.from_state,
+                    p.job_id IS NOT NULL AS has_progress
             ), progress_gone AS (
-                DELETE FROM step_progress p USING ended WHERE p.job_id = ended.job_id AND p.ordinal = ended.ordinal
+                DELETE FROM step_progress p USING ended
+                WHERE ended.has_progress AND p.job_id = ended.job_id AND p.ordinal = ended.ordinal
             ), tried AS (
-                UPDATE attempt SET ended_at = clock_timestamp(), outcome = ended.outcome, error_code = ended.error_code,
-                    error_message = ended.error_message
-                FROM ended
-                WHERE attempt.job_id = ended.job_id AND attempt.ordinal = ended.ordinal AND attempt.token = ended.token
-                    AND ended.from_state = 'running'
+                INSERT INTO attempt (job_id, ordinal, token, worker, started_at, ended_at, outcome, error_code, error_message)
+                SELECT job_id, ordinal, token, owner, claimed_at, clock_timestamp(), outcome, error_code, error_message
+                FROM ended WHERE from_state = 'running'
             ), stored AS (\(Self.stored(endings))
             ), following AS (
                 UPDATE step SET state = 'queued', queued_at = clock_timestamp(), run_after = clock_timestamp()
                 FROM ended
                 WHERE ended.state IN ('completed', 'completed_with_warnings', 'skipped')
                     AND step.job_id = ended.job_id AND step.ordinal = ended.ordinal + 1 AND step.state = 'pending'
-                RETURNING step.job_id, step.ordinal, step.kind
-            ), rung AS (
-                INSERT INTO outbox (job_id, ordinal, kind, due_at)
-                SELECT job_id, ordinal, kind, clock_timestamp() FROM following
-                UNION ALL SELECT job_id, ordinal, kind, run_after FROM ended WHERE state = 'queued'
-                RETURNING due_at
+                RETURNING step.job_id, step.ordinal, step.kind, step.version, step.run_after
             ), concluded AS (
                 UPDATE job SET updated_at = clock_timestamp(),
                     state = CASE
                         WHEN ended.state IN ('failed', 'cancelled', 'held') THEN ended.state
                         WHEN ended.state IN ('queued', 'waiting') OR EXISTS (
                             SELECT FROM following WHERE following.job_id = ended.job_id) THEN 'in_progress'
-                        WHEN ended.state = 'completed_with_warnings' OR EXISTS (
-                            SELECT FROM step s WHERE s.job_id = ended.job_id AND s.state = 'completed_with_warnings')
-                            THEN 'warning'
+                        WHEN job.cut_short THEN 'cancelled'
+                        WHEN job.warned OR ended.state = 'completed_with_warnings' THEN 'warning'
                         ELSE 'completed' END,
+                    warned = job.warned OR ended.state = 'completed_with_warnings',
                     finished_at = CASE
                         WHEN ended.state IN ('queued', 'waiting', 'held') OR EXISTS (
                             SELECT FROM following WHERE following.job_id = ended.job_id) THEN NULL
                         ELSE clock_timestamp() END
                 FROM ended WHERE job.id = ended.job_id
-            ), bell AS (
-                SELECT pg_notify('\(unescaped: OutboxStore.channel)', '') FROM (SELECT 1 FROM rung LIMIT 1) AS any_row
-            )
+                RETURNING job.id, job.institution_id, job.integration_id, job.kind, job.priority, job.finished_at
+            ), \(Self.afterwards)
             SELECT job_id, ordinal, (SELECT count(*) FROM bell) AS bells FROM ended
             """)
         return Set(
@@ -107,18 +106,48 @@ extension StepStore {
             })
     }
 
+    /// What the ends of steps and jobs mean for others: tickets that go or wait again, jobs that stood behind this one,
+    /// keys that are free.
+    static let afterwards: PostgresQuery = """
+        tickets_gone AS (
+            DELETE FROM outbox o USING ended
+            WHERE o.job_id = ended.job_id AND o.ordinal = ended.ordinal AND ended.state <> 'queued'
+        ), rung AS (
+            INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority, due_at)
+            SELECT q.job_id, q.ordinal, c.institution_id, c.integration_id, c.kind, q.kind, q.version, c.priority, q.run_after
+            FROM (
+                SELECT job_id, ordinal, kind, version, run_after FROM following
+                UNION ALL SELECT job_id, ordinal, kind, version, run_after FROM ended WHERE state = 'queued'
+            ) AS q JOIN concluded c ON c.id = q.job_id
+            ON CONFLICT (job_id, ordinal) DO UPDATE SET rung_at = NULL, rung_by = NULL, due_at = excluded.due_at
+            RETURNING due_at
+        ), let_go AS (
+            UPDATE outbox o SET after_job = NULL, due_at = greatest(o.due_at, clock_timestamp())
+            FROM concluded c WHERE o.after_job = c.id AND c.finished_at IS NOT NULL
+            RETURNING o.due_at
+        ), keys_gone AS (
+            DELETE FROM job_key k USING concluded c
+            WHERE k.job_id = c.id AND c.finished_at IS NOT NULL AND k.scope <> 'window'
+        ), bell AS (
+            SELECT pg_notify('\(unescaped: OutboxStore.channel)', '')
+            FROM (SELECT due_at FROM rung UNION ALL SELECT due_at FROM let_go LIMIT 1) AS any_row
+        )
+        """
+
     /// What is to be written, as a table.
     private static func wanted(_ endings: [StepEnding]) -> PostgresQuery {
         """
         SELECT * FROM unnest(
             \(endings.map(\.lease.step.job.uuid))::uuid[], \(endings.map(\.lease.step.ordinal))::smallint[],
-            \(endings.map(\.lease.token))::bigint[], \(endings.map(\.from.rawValue))::text[],
+            \(endings.map(\.lease.token))::bigint[], \(endings.map(\.lease.owner))::text[],
+            \(endings.map(\.from.rawValue))::text[],
             \(endings.map(\.to.rawValue))::text[], \(endings.map(\.outcome.rawValue))::text[],
             \(endings.map { CountsJSON.encode($0.result.counts) })::text[], \(endings.map(\.result.reason))::text[],
             \(endings.map(\.errorCode))::text[], \(endings.map(\.errorMessage))::text[],
-            \(endings.map(\.runAfter))::timestamptz[], \(endings.map { Int16($0.costsTry ? 1 : 0) })::smallint[]
-        ) AS w (job_id, ordinal, token, from_state, state, outcome, counts, reason, error_code, error_message,
-            run_after, failures)
+            \(endings.map(\.runAfter))::timestamptz[], \(endings.map { Int16($0.cost == .attempt ? 1 : 0) })::smallint[],
+            \(endings.map { Int16($0.cost == .throttle ? 1 : 0) })::smallint[]
+        ) AS w (job_id, ordinal, token, owner, from_state, state, outcome, counts, reason, error_code, error_message,
+            run_after, failures, throttles)
         """
     }
 

@@ -14,7 +14,7 @@ extension StepStore {
     }
 
     /// Takes steps back whose lease has run out, by that and by nothing else: a long step is not a lost one. Served by
-    /// the index `step_leased`, which holds running steps only.
+    /// the index `outbox_rung`, which holds what is in flight.
     ///
     /// - Parameters:
     ///   - rescueLimit: the number of rescues at which a step is parked as failed.
@@ -23,9 +23,10 @@ extension StepStore {
         let rows = try await database.query(
             """
             WITH lost AS (
-                SELECT job_id, ordinal, lease_owner, fencing_token FROM step
-                WHERE state = 'running' AND leased_until < clock_timestamp()
-                ORDER BY leased_until LIMIT \(limit) FOR UPDATE SKIP LOCKED
+                SELECT s.job_id, s.ordinal, s.lease_owner, s.fencing_token, s.claimed_at
+                FROM outbox o JOIN step s ON s.job_id = o.job_id AND s.ordinal = o.ordinal
+                WHERE o.rung_at IS NOT NULL AND s.state = 'running' AND s.leased_until < clock_timestamp()
+                LIMIT \(limit) FOR UPDATE OF s SKIP LOCKED
             ), rescued AS (
                 UPDATE step SET lease_owner = NULL, leased_until = NULL, rescues = step.rescues + 1,
                     state = CASE WHEN step.rescues + 1 >= \(rescueLimit) THEN 'failed' ELSE 'queued' END,
@@ -41,22 +42,24 @@ extension StepStore {
                     finished_at = CASE WHEN step.rescues + 1 >= \(rescueLimit) THEN clock_timestamp() END
                 FROM lost LEFT JOIN step_progress p ON p.job_id = lost.job_id AND p.ordinal = lost.ordinal
                 WHERE step.job_id = lost.job_id AND step.ordinal = lost.ordinal
-                RETURNING step.job_id, step.ordinal, step.kind, step.state, step.rescues, lost.lease_owner, lost.fencing_token
+                RETURNING step.job_id, step.ordinal, step.kind, step.version, step.state, step.rescues, step.run_after,
+                    lost.lease_owner, lost.fencing_token, lost.claimed_at
             ), progress_gone AS (
                 DELETE FROM step_progress p USING rescued WHERE p.job_id = rescued.job_id AND p.ordinal = rescued.ordinal
             ), tried AS (
-                UPDATE attempt SET ended_at = clock_timestamp(), outcome = 'rescued'
-                FROM rescued WHERE attempt.job_id = rescued.job_id AND attempt.ordinal = rescued.ordinal
-                    AND attempt.token = rescued.fencing_token
-            ), rung AS (
-                INSERT INTO outbox (job_id, ordinal, kind)
-                SELECT job_id, ordinal, kind FROM rescued WHERE state = 'queued' RETURNING id
-            ), parked AS (
-                UPDATE job SET state = 'failed', updated_at = clock_timestamp(), finished_at = clock_timestamp()
-                FROM rescued WHERE rescued.state = 'failed' AND job.id = rescued.job_id
-            ), bell AS (
-                SELECT pg_notify('\(unescaped: OutboxStore.channel)', '') FROM (SELECT 1 FROM rung LIMIT 1) AS any_row
-            )
+                INSERT INTO attempt (job_id, ordinal, token, worker, started_at, ended_at, outcome)
+                SELECT job_id, ordinal, fencing_token, lease_owner, claimed_at, clock_timestamp(), 'rescued' FROM rescued
+            ), ended AS (
+                SELECT * FROM rescued
+            ), following AS (
+                SELECT job_id, ordinal, kind, version, run_after FROM rescued WHERE false
+            ), concluded AS (
+                UPDATE job SET updated_at = clock_timestamp(),
+                    state = CASE WHEN rescued.state = 'failed' THEN 'failed' ELSE job.state END,
+                    finished_at = CASE WHEN rescued.state = 'failed' THEN clock_timestamp() END
+                FROM rescued WHERE job.id = rescued.job_id
+                RETURNING job.id, job.institution_id, job.integration_id, job.kind, job.priority, job.finished_at
+            ), \(Self.afterwards)
             SELECT job_id, ordinal, lease_owner, rescues::int, state, (SELECT count(*) FROM bell) AS bells FROM rescued
             """)
         return try rows.map { row in
@@ -66,27 +69,5 @@ extension StepStore {
                 step: StepID(job: JobID(job), ordinal: ordinal), owner: owner, rescues: rescues,
                 isParked: state == StepState.failed.rawValue)
         }
-    }
-
-    /// Rings again for steps that were queued long ago and never taken, though no doorbell of theirs is left: the
-    /// broker lost its data, or somebody purged a queue. A second bell does no harm, as a claim takes a step only
-    /// once.
-    ///
-    /// - Returns: how many bells were rung.
-    package func ringAgain(unansweredFor patience: Duration, limit: Int = 500) async throws -> Int {
-        try await database.execute(
-            """
-            WITH unanswered AS (
-                SELECT job_id, ordinal, kind FROM step
-                WHERE state = 'queued' AND queued_at < clock_timestamp() - make_interval(secs => \(patience / .seconds(1)))
-                    AND run_after < clock_timestamp() - make_interval(secs => \(patience / .seconds(1)))
-                    AND NOT EXISTS (SELECT FROM outbox o WHERE o.job_id = step.job_id AND o.ordinal = step.ordinal)
-                ORDER BY queued_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
-            ), spaced AS (
-                UPDATE step SET queued_at = clock_timestamp() FROM unanswered u
-                WHERE step.job_id = u.job_id AND step.ordinal = u.ordinal
-            )
-            INSERT INTO outbox (job_id, ordinal, kind) SELECT job_id, ordinal, kind FROM unanswered
-            """)
     }
 }

@@ -19,7 +19,10 @@ package struct StepStore: Sendable {
         package let kind: StepKind
         package let job: JobDescription
         package let failures: Int
+        package let throttles: Int
         package let rescues: Int
+        /// What an earlier attempt saved.
+        package let checkpoint: String?
     }
 
     /// Takes the queued ones of these steps under a lease. A step that is not queued (any more) is not returned: its
@@ -36,28 +39,43 @@ package struct StepStore: Sendable {
             """
             WITH rung AS (
                 SELECT * FROM unnest(\(steps.map(\.job.uuid))::uuid[], \(steps.map(\.ordinal))::smallint[]) AS r (job_id, ordinal)
+            ), stopped AS (
+                -- As a rule nothing is paused, and then this looks at no ticket.
+                SELECT r.job_id, r.ordinal FROM rung r JOIN outbox o ON o.job_id = r.job_id AND o.ordinal = r.ordinal
+                WHERE EXISTS (SELECT FROM pause) AND \(OutboxStore.isPaused)
+            ), handed_back AS (
+                UPDATE outbox o SET rung_at = NULL, rung_by = NULL FROM stopped s
+                WHERE o.job_id = s.job_id AND o.ordinal = s.ordinal
             ), claimed AS (
                 UPDATE step SET state = 'running', fencing_token = fencing_token + 1, lease_owner = \(owner),
                     leased_until = clock_timestamp() + make_interval(secs => \(duration / .seconds(1))),
-                    started_at = coalesce(started_at, clock_timestamp()), error_code = NULL, error_message = NULL, reason = NULL
+                    claimed_at = clock_timestamp(), started_at = coalesce(started_at, clock_timestamp()),
+                    error_code = NULL, error_message = NULL, reason = NULL
                 FROM rung
                 WHERE step.job_id = rung.job_id AND step.ordinal = rung.ordinal AND step.state = 'queued'
                     AND step.run_after <= clock_timestamp() + interval '1 second'
-                RETURNING step.*
-            ), tried AS (
-                INSERT INTO attempt (job_id, ordinal, token, worker)
-                SELECT job_id, ordinal, fencing_token, lease_owner FROM claimed
+                    AND NOT EXISTS (SELECT FROM stopped s WHERE s.job_id = rung.job_id AND s.ordinal = rung.ordinal)
+                RETURNING step.job_id, step.ordinal, step.kind, step.fencing_token, step.failures, step.throttles,
+                    step.rescues, step.checkpoint
+            ), heard AS (
+                -- Rung, put back because nobody knew whether the broker had it, and heard after all.
+                UPDATE outbox o SET rung_at = clock_timestamp() FROM claimed c
+                WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal AND o.rung_at IS NULL
+            ), keys_gone AS (
+                DELETE FROM job_key k USING claimed c WHERE k.job_id = c.job_id AND k.scope = 'waiting'
             )
-            SELECT claimed.job_id, claimed.ordinal, claimed.kind, claimed.fencing_token, claimed.failures, claimed.rescues,
+            SELECT claimed.job_id, claimed.ordinal, claimed.kind, claimed.fencing_token, claimed.failures::int,
+                claimed.throttles::int, claimed.rescues::int, claimed.checkpoint,
                 job.kind, job.settings::text, institution.slug
             FROM claimed JOIN job ON job.id = claimed.job_id JOIN institution ON institution.id = job.institution_id
             """)
         return try rows.map { row in
-            let (job, ordinal, kind, token, failures, rescues, jobKind, settings, institution) = try row.decode(
-                (
-                    UUID.self, Int16.self, String.self, Int64.self, Int.self, Int.self, String.self, String.self,
-                    String.self
-                ))
+            let (job, ordinal, kind, token, failures, throttles, rescues, checkpoint, jobKind, settings, institution) =
+                try row.decode(
+                    (
+                        UUID.self, Int16.self, String.self, Int64.self, Int.self, Int.self, Int.self, String?.self,
+                        String.self, String.self, String.self
+                    ))
             let id = JobID(job)
             return Claim(
                 lease: StepLease(step: StepID(job: id, ordinal: ordinal), token: token, owner: owner),
@@ -65,15 +83,21 @@ package struct StepStore: Sendable {
                 job: JobDescription(
                     id: id, kind: try StorageError.known(JobKind(rawValue: jobKind), word: jobKind, column: "job.kind"),
                     institution: institution, settings: settings),
-                failures: failures, rescues: rescues)
+                failures: failures, throttles: throttles, rescues: rescues, checkpoint: checkpoint)
         }
     }
 
+    /// What became of leases that were to be renewed.
+    package struct Renewal: Sendable {
+        /// Those that still hold; whoever is missing has lost its step and must stop.
+        package var held: Set<StepLease> = []
+        /// Those of them whose job somebody cancels: they must stop too, and say so.
+        package var cancelled: Set<StepLease> = []
+    }
+
     /// Renews leases in one statement.
-    ///
-    /// - Returns: the leases that still hold; whoever is missing has lost its step and must stop.
-    package func renew(_ leases: [StepLease], for duration: Duration) async throws -> Set<StepLease> {
-        guard let owner = leases.first?.owner else { return [] }
+    package func renew(_ leases: [StepLease], for duration: Duration) async throws -> Renewal {
+        guard let owner = leases.first?.owner else { return Renewal() }
         let rows = try await database.query(
             """
             UPDATE step SET leased_until = clock_timestamp() + make_interval(secs => \(duration / .seconds(1)))
@@ -81,13 +105,39 @@ package struct StepStore: Sendable {
                 \(leases.map(\.token))::bigint[]) AS held (job_id, ordinal, token)
             WHERE step.job_id = held.job_id AND step.ordinal = held.ordinal AND step.fencing_token = held.token
                 AND step.state = 'running'
-            RETURNING step.job_id, step.ordinal, step.fencing_token
+            RETURNING step.job_id, step.ordinal, step.fencing_token, step.cancel_requested_at IS NOT NULL
             """)
-        return Set(
-            try rows.map { row in
-                let (job, ordinal, token) = try row.decode((UUID.self, Int16.self, Int64.self))
-                return StepLease(step: StepID(job: JobID(job), ordinal: ordinal), token: token, owner: owner)
-            })
+        return try rows.reduce(into: Renewal()) { renewal, row in
+            let (job, ordinal, token, isCancelled) = try row.decode((UUID.self, Int16.self, Int64.self, Bool.self))
+            let lease = StepLease(step: StepID(job: JobID(job), ordinal: ordinal), token: token, owner: owner)
+            renewal.held.insert(lease)
+            if isCancelled { renewal.cancelled.insert(lease) }
+        }
+    }
+
+    /// Those of these leases whose job somebody cancels. Served by the primary key.
+    package func cancelled(among leases: [StepLease]) async throws -> [StepLease] {
+        let rows = try await database.query(
+            """
+            SELECT (held.position - 1)::int AS position FROM unnest(\(leases.map(\.step.job.uuid))::uuid[],
+                \(leases.map(\.step.ordinal))::smallint[], \(leases.map(\.token))::bigint[]) WITH ORDINALITY
+                AS held (job_id, ordinal, token, position)
+            JOIN step ON step.job_id = held.job_id AND step.ordinal = held.ordinal AND step.fencing_token = held.token
+            WHERE step.cancel_requested_at IS NOT NULL AND step.state = 'running'
+            """)
+        return try rows.map { leases[try $0.decode("position", as: Int.self)] }
+    }
+
+    /// Saves what the next attempt goes on from.
+    ///
+    /// - Returns: false if the lease is lost.
+    package func save(checkpoint: String, lease: StepLease) async throws -> Bool {
+        try await database.execute(
+            """
+            UPDATE step SET checkpoint = \(checkpoint)
+            WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
+                AND fencing_token = \(lease.token) AND state = 'running'
+            """) == 1
     }
 
     /// Writes where running steps stand, one row each.
@@ -104,5 +154,11 @@ package struct StepStore: Sendable {
             ON CONFLICT (job_id, ordinal) DO UPDATE SET percent = greatest(step_progress.percent, excluded.percent),
                 counts = step_progress.counts || excluded.counts, updated_at = excluded.updated_at
             """)
+    }
+}
+
+extension StepStore: CheckpointSaving {
+    package func save(_ checkpoint: String, lease: StepLease) async throws -> Bool {
+        try await save(checkpoint: checkpoint, lease: lease)
     }
 }

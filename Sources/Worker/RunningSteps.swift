@@ -3,20 +3,45 @@ import NIOConcurrencyHelpers
 
 /// The leases that this process holds, each with the task that works under it.
 final class RunningSteps: Sendable {
-    private let tasks = NIOLockedValueBox<[StepLease: @Sendable () -> Void]>([:])
+    /// Why an attempt is told to stop before it is done.
+    enum Cause: Sendable {
+        case drain
+        case leaseLost
+        case cancelled
+    }
 
-    var leases: [StepLease] { tasks.withLockedValue { Array($0.keys) } }
+    private struct Entry {
+        let stop: @Sendable () -> Void
+        var cause: Cause?
+    }
 
-    func add(_ lease: StepLease, cancel: @escaping @Sendable () -> Void) {
-        tasks.withLockedValue { $0[lease] = cancel }
+    private let entries = NIOLockedValueBox<[StepLease: Entry]>([:])
+
+    var leases: [StepLease] { entries.withLockedValue { Array($0.keys) } }
+    var isEmpty: Bool { entries.withLockedValue { $0.isEmpty } }
+
+    func add(_ lease: StepLease, stop: @escaping @Sendable () -> Void) {
+        entries.withLockedValue { $0[lease] = Entry(stop: stop) }
     }
 
     func remove(_ lease: StepLease) {
-        tasks.withLockedValue { $0[lease] = nil }
+        entries.withLockedValue { $0[lease] = nil }
     }
 
-    /// Stops the work under a lease that is lost, or under all of them.
-    func cancel(_ lost: some Sequence<StepLease>) {
-        for cancel in tasks.withLockedValue({ tasks in lost.compactMap { tasks[$0] } }) { cancel() }
+    /// Why the attempt was told to stop; nil if it was not.
+    func cause(of lease: StepLease) -> Cause? {
+        entries.withLockedValue { $0[lease]?.cause }
+    }
+
+    /// Tells attempts to stop; the first cause is the one that counts.
+    func stop(_ leases: some Sequence<StepLease>, because cause: Cause) {
+        let stops = entries.withLockedValue { entries in
+            leases.compactMap { lease -> (@Sendable () -> Void)? in
+                guard let entry = entries[lease], entry.cause == nil else { return nil }
+                entries[lease]?.cause = cause
+                return entry.stop
+            }
+        }
+        for stop in stops { stop() }
     }
 }

@@ -23,23 +23,34 @@ package enum SettlementPolicy {
 
     /// The ending of an attempt that failed.
     ///
-    /// - Parameter failures: how often the step had failed before.
+    /// - Parameters:
+    ///   - failures: how often the step had failed before.
+    ///   - throttles: how often it had been told to come later.
     package static func ending(
-        of lease: StepLease, failure: StepFailure, failures: Int, retries: RetryPolicy, now: Date,
+        of lease: StepLease, failure: StepFailure, failures: Int, throttles: Int = 0, retries: RetryPolicy, now: Date,
         using generator: inout some RandomNumberGenerator
     ) -> StepEnding? {
         var ending: StepEnding?
-        switch retries.decision(on: failure, failures: failures, now: now, using: &generator) {
-        case .tryAgain(let after, let costsTry):
+        switch retries.decision(on: failure, failures: failures, throttles: throttles, now: now, using: &generator) {
+        case .tryAgain(let after, let cost):
             ending = StepEnding(
-                lease, event: costsTry ? .retry : .interrupt,
+                lease, event: cost == .attempt ? .retry : .interrupt,
                 outcome: failure.class == .interrupted ? .interrupted : .retry)
             ending?.runAfter = after
-            ending?.costsTry = costsTry
-            ending?.result.reason = reason(failure, after: after, tries: failures + 1, limit: retries.attemptLimit)
+            ending?.cost = cost
+            ending?.result.reason =
+                switch cost {
+                case .throttle:
+                    "Throttled until \(clock(after)) UTC, attempt \(throttles + 1) of \(retries.throttleLimit): \(failure.message)"
+                case .nothing, .attempt:
+                    reason(failure, after: after, tries: failures + 1, limit: retries.attemptLimit)
+                }
         case .fail:
             ending = StepEnding(lease, event: .fail, outcome: .failed)
             if failure.class == .transient { ending?.result.reason = "Gave up after \(failures + 1) tries." }
+            if case .throttled = failure.class {
+                ending?.result.reason = "Gave up after being told \(throttles + 1) times to come later."
+            }
         case .cancel:
             ending = StepEnding(lease, event: .cancel, outcome: .cancelled)
         }
@@ -50,7 +61,6 @@ package enum SettlementPolicy {
 
     private static func reason(_ failure: StepFailure, after: Date, tries: Int, limit: Int) -> String {
         switch failure.class {
-        case .throttled: "Throttled until \(clock(after)) UTC; this costs no try."
         case .postponed: "\(failure.message) Looks again at \(clock(after)) UTC; this costs no try."
         case .interrupted: "Handed back by a worker that is shutting down; it goes on at once."
         default: "Failed, to be tried again at \(clock(after)) UTC (try \(tries) of \(limit)): \(failure.message)"

@@ -7,7 +7,9 @@ import Storage
 /// Runs one claimed step to its ending. It knows neither the broker nor what the step is about.
 struct StepExecutor: Sendable {
     let handlers: [StepKind: any StepHandler]
+    let steps: StepStore
     let board: ProgressBoard
+    let running: RunningSteps
     let configuration: WorkerConfiguration
     let logger: Logger
 
@@ -24,9 +26,10 @@ struct StepExecutor: Sendable {
         defer { board.close(claim.lease) }
         let context = StepContext(
             lease: claim.lease, job: claim.job, failures: claim.failures, rescues: claim.rescues,
-            progress: StepProgress(board: board, lease: claim.lease), logger: logger)
+            progress: StepProgress(board: board, lease: claim.lease), checkpoint: claim.checkpoint, checkpoints: steps,
+            logger: logger)
         let begin = ContinuousClock.now
-        logger.info("A step began")
+        logger.debug("A step began")
         do {
             guard let handler = handlers[claim.kind] else {
                 throw StepFailure(
@@ -39,12 +42,11 @@ struct StepExecutor: Sendable {
             logger.info("A step's attempt ended", metadata: metadata(ending, since: begin))
             return ending
         } catch {
-            let failure = Task.isCancelled ? Self.interruption : Self.failure(from: error)
+            let failure = Task.isCancelled ? interruption(of: claim.lease) : Self.failure(from: error)
             var generator = SystemRandomNumberGenerator()
             let ending = SettlementPolicy.ending(
-                of: claim.lease, failure: failure, failures: claim.failures, retries: configuration.retries,
-                now: Date(),
-                using: &generator)
+                of: claim.lease, failure: failure, failures: claim.failures, throttles: claim.throttles,
+                retries: configuration.retries, now: Date(), using: &generator)
             record(begin, claim.kind, ending)
             var details = metadata(ending, since: begin)
             details[JobsKeys.Log.code] = "\(failure.code)"
@@ -54,8 +56,12 @@ struct StepExecutor: Sendable {
         }
     }
 
-    private static let interruption = StepFailure(
-        .interrupted, code: "worker.drain", message: "The worker stopped before the step was done.")
+    /// What it means that the attempt's task was cancelled.
+    private func interruption(of lease: StepLease) -> StepFailure {
+        running.cause(of: lease) == .cancelled
+            ? StepFailure(.cancelled, code: "job.cancelled", message: "The job was cancelled while the step ran.")
+            : StepFailure(.interrupted, code: "worker.drain", message: "The worker stopped before the step was done.")
+    }
 
     private static func failure(from error: any Error) -> StepFailure {
         (error as? StepFailure)

@@ -13,11 +13,14 @@ package struct WorkerConfiguration: Sendable {
     package var drain: Duration
     /// How often progress is written at most; default 1 s.
     package var progressInterval: Duration
+    /// How often a worker looks whether its jobs were cancelled, beside being told; default 3 s.
+    package var cancellationInterval: Duration
     package var retries: RetryPolicy
 
     package init(
         name: String, slots: Int = 4, lease: Duration = .seconds(30), drain: Duration = .seconds(25),
-        progressInterval: Duration = .seconds(1), retries: RetryPolicy = RetryPolicy()
+        progressInterval: Duration = .seconds(1), cancellationInterval: Duration = .seconds(3),
+        retries: RetryPolicy = RetryPolicy()
     ) {
         precondition(slots > 0, "a worker needs at least one slot, not \(slots)")
         self.name = name
@@ -25,6 +28,7 @@ package struct WorkerConfiguration: Sendable {
         self.lease = lease
         self.drain = drain
         self.progressInterval = progressInterval
+        self.cancellationInterval = cancellationInterval
         self.retries = retries
     }
 }

@@ -23,10 +23,14 @@ package struct WorkerService: Service {
     private let running = RunningSteps()
     private let board: ProgressBoard
     private let slots: SlotCount
+    private let endings: EndingWriter
+    private let cancellations: any AsyncSequence<Void, Never> & Sendable
 
+    /// - Parameter cancellations: says that somebody may have cancelled a job; only a hint that saves waiting for the
+    ///   next look.
     package init(
         database: PostgresPool, consumer: StepConsumer, handlers: [any StepHandler], configuration: WorkerConfiguration,
-        logger: Logger
+        cancellations: any AsyncSequence<Void, Never> & Sendable = AsyncStream<Void> { _ in }, logger: Logger
     ) {
         var logger = logger
         logger[metadataKey: "worker"] = "\(configuration.name)"
@@ -34,8 +38,10 @@ package struct WorkerService: Service {
         self.steps = StepStore(database)
         self.consumer = consumer
         self.executor = StepExecutor(
-            handlers: Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0) }), board: board,
-            configuration: configuration, logger: logger)
+            handlers: Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0) }), steps: StepStore(database),
+            board: board, running: running, configuration: configuration, logger: logger)
+        self.endings = EndingWriter(steps: StepStore(database), patience: configuration.lease, logger: logger)
+        self.cancellations = cancellations
         self.configuration = configuration
         self.logger = logger
         self.board = board
@@ -46,6 +52,8 @@ package struct WorkerService: Service {
         await withTaskGroup(of: Void.self) { keepers in
             keepers.addTask { await keepLeases() }
             keepers.addTask { await writeProgress() }
+            keepers.addTask { await watchForCancellations() }
+            keepers.addTask { for await _ in cancellations { await stopCancelled() } }
             keepers.addTask {
                 // Returns early if this task is cancelled, when the loop below has ended.
                 try? await gracefulShutdown()
@@ -67,11 +75,12 @@ package struct WorkerService: Service {
             while let free = await slots.waitForFree(), let deliveries = await nextBatch(max: free) {
                 for claim in await claim(deliveries) {
                     slots.take()
-                    // Before its task has begun: from now on its lease is renewed, and a drain knows of it.
-                    let (stops, stop) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-                    running.add(claim.lease) { stop.finish() }
+                    // A task of its own, which only `running` stops: its lease is renewed and a drain knows of it from
+                    // now on, and the group's task below waits for it in any case.
+                    let attempt = Task { await executor.run(claim) }
+                    running.add(claim.lease) { attempt.cancel() }
                     work.addTask {
-                        await perform(claim, until: stops)
+                        await finish(attempt, of: claim.lease)
                         slots.give()
                     }
                 }
@@ -115,54 +124,15 @@ package struct WorkerService: Service {
         }
     }
 
-    private func perform(_ claim: StepStore.Claim, until stops: AsyncStream<Void>) async {
-        let ending = await withTaskGroup(of: StepEnding?.self) { group in
-            group.addTask { await executor.run(claim) }
-            group.addTask {
-                for await _ in stops {}
-                return nil
-            }
-            // Whoever comes first: the work is done, or its lease is gone and the work is told to stop.
-            var ending = await group.next() ?? nil
-            group.cancelAll()
-            for await late in group { ending = ending ?? late }
-            return ending
+    /// Waits for an attempt and writes its ending; cancelling this stops the attempt.
+    private func finish(_ attempt: Task<StepEnding?, Never>, of lease: StepLease) async {
+        let ending = await withTaskCancellationHandler {
+            await attempt.value
+        } onCancel: {
+            running.stop([lease], because: .drain)
         }
-        if let ending { await write(ending) }
-        running.remove(claim.lease)
-    }
-
-    /// Writes an ending; while Postgres is away, as long as the lease can still be ours.
-    ///
-    /// Runs in a task of its own where cancellation does not reach: the ending of work that is done must not be lost to
-    /// a shutdown.
-    private func write(_ ending: StepEnding) async {
-        let task = Task { [steps, logger, configuration] in
-            let deadline = ContinuousClock.now + configuration.lease
-            var pause = Duration.milliseconds(100)
-            while true {
-                do {
-                    if try await steps.end([ending]).isEmpty {
-                        logger.warning(
-                            "A step's lease was lost; its result was not written",
-                            metadata: [
-                                JobsKeys.Log.jobID: "\(ending.lease.step.job)",
-                                JobsKeys.Log.attempt: "\(ending.lease.token)",
-                            ])
-                    }
-                    return
-                } catch {
-                    guard ContinuousClock.now + pause < deadline else {
-                        return logger.error(
-                            "A step's end could not be written before its lease ran out; another worker takes it up",
-                            metadata: [JobsKeys.Log.jobID: "\(ending.lease.step.job)", JobsKeys.Log.error: "\(error)"])
-                    }
-                    try? await Task.sleep(for: pause)
-                    pause = min(pause * 2, .seconds(2))
-                }
-            }
-        }
-        await task.value
+        if let ending { await endings.write(ending) }
+        running.remove(lease)
     }
 
     /// Renews all leases in one statement at a third of their life, and stops the work under those that are lost.
@@ -172,11 +142,30 @@ package struct WorkerService: Service {
             let leases = running.leases
             guard !leases.isEmpty else { continue }
             do {
-                let held = try await steps.renew(leases, for: configuration.lease)
-                running.cancel(leases.filter { !held.contains($0) })
+                let renewal = try await steps.renew(leases, for: configuration.lease)
+                running.stop(leases.filter { !renewal.held.contains($0) }, because: .leaseLost)
+                running.stop(renewal.cancelled, because: .cancelled)
             } catch  where !Task.isCancelled {
                 logger.warning("Could not renew leases", metadata: [JobsKeys.Log.error: "\(error)"])
             } catch {}
+        }
+    }
+
+    /// Looks for cancelled jobs by itself, for when a notice of Postgres's is lost.
+    private func watchForCancellations() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: configuration.cancellationInterval)
+            await stopCancelled()
+        }
+    }
+
+    private func stopCancelled() async {
+        let leases = running.leases
+        guard !leases.isEmpty else { return }
+        do {
+            running.stop(try await steps.cancelled(among: leases), because: .cancelled)
+        } catch {
+            logger.debug("Could not look for cancelled jobs", metadata: [JobsKeys.Log.error: "\(error)"])
         }
     }
 
@@ -196,9 +185,9 @@ package struct WorkerService: Service {
     /// Gives running steps `drain` to finish, then interrupts them.
     private func interruptAfterDrain() async {
         let deadline = ContinuousClock.now + configuration.drain
-        while !running.leases.isEmpty, !Task.isCancelled, ContinuousClock.now < deadline {
+        while !running.isEmpty, !Task.isCancelled, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(50))
         }
-        running.cancel(running.leases)
+        running.stop(running.leases, because: .drain)
     }
 }

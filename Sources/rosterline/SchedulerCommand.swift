@@ -1,7 +1,7 @@
 import ArgumentParser
 import Broker
+import Dispatcher
 import Maintenance
-import OutboxRelay
 import Postgres
 import RabbitMQ
 import Scheduler
@@ -22,9 +22,12 @@ struct SchedulerCommand: AsyncParsableCommand {
         let bells = PostgresListener(configuration: postgres, channels: [OutboxStore.channel], logger: cluster.logger)
         let publisher = StepPublisher(
             configuration: try cluster.rabbitMQ("publisher"), topology: try cluster.topology(), logger: cluster.logger)
-        let relay = OutboxRelayService(
+        let dispatcher = DispatcherService(
             database: pool, bells: bells.notifications.map { _ in () }, publisher: publisher,
-            configuration: OutboxRelayConfiguration(interval: try settings.duration("relay.intervalSeconds")),
+            configuration: DispatcherConfiguration(
+                name: Cluster.processName, interval: try settings.duration("dispatcher.intervalSeconds"),
+                window: try settings.whole("dispatcher.window"),
+                silence: try settings.duration("dispatcher.silenceSeconds")),
             logger: cluster.logger)
         let scheduler = SchedulerService(
             database: pool,
@@ -34,12 +37,17 @@ struct SchedulerCommand: AsyncParsableCommand {
             database: pool,
             configuration: MaintenanceConfiguration(
                 interval: try settings.duration("maintenance.intervalSeconds"),
+                cancelPatience: try settings.duration("maintenance.cancelSeconds"),
                 patience: try settings.duration("maintenance.patienceSeconds"),
                 retention: .seconds(try settings.whole("maintenance.retentionDays") * 86_400)),
             logger: cluster.logger)
+        let letters = DeadLetterConsumer(
+            configuration: try cluster.rabbitMQ("dead letters"), topology: try cluster.topology(),
+            logger: cluster.logger)
+        let drain = DeadLetterDrain(letters: letters, database: pool, logger: cluster.logger)
         let watch = try cluster.brokerWatch(
             use: BrokerUse(publishes: true), readsSettings: true,
             isBlocked: { publisher.health.status == .blocked })
-        try await cluster.run([pool, watch, publisher, bells, relay, maintenance, scheduler])
+        try await cluster.run([pool, watch, publisher, bells, dispatcher, maintenance, letters, drain, scheduler])
     }
 }

@@ -92,20 +92,32 @@ extension Setting {
             "worker.drainSeconds", .seconds(0...3600), default: "25", "How long running steps may go on after SIGTERM."),
         Setting("worker.attempts", .whole(1...100), default: "8", "How often a step may fail before it stays failed."),
         Setting(
+            "worker.throttles", .whole(1...1000), default: "20",
+            "How often a step may be told to come later before it fails."),
+        Setting(
             "worker.retrySeconds", .seconds(0.01...600), default: "15",
             "Bound of the first delay after a failure; it doubles."),
         Setting(
             "scheduler.intervalSeconds", .seconds(0.05...60), default: "1",
             "Time between two looks for schedules that are due."),
         Setting(
-            "relay.intervalSeconds", .seconds(0.01...60), default: "0.5",
+            "dispatcher.intervalSeconds", .seconds(0.01...60), default: "0.5",
             "Time between two looks into the outbox when nobody calls."),
+        Setting(
+            "dispatcher.window", .whole(1...10_000_000), default: "10000",
+            "Steps that may be at the broker or running, over all institutions; the others wait in the outbox."),
+        Setting(
+            "dispatcher.silenceSeconds", .seconds(1...600), default: "20",
+            "How long a dispatcher may be silent before another rings again what it rang."),
         Setting(
             "maintenance.intervalSeconds", .seconds(0.05...60), default: "5",
             "Time between two looks for expired leases."),
         Setting(
             "maintenance.patienceSeconds", .seconds(1...86_400), default: "300",
-            "How long a queued step may wait before it is rung for again."),
+            "How long a rung step may go untaken before it is rung for again."),
+        Setting(
+            "maintenance.cancelSeconds", .seconds(0...3600), default: "10",
+            "How long a cancelled job's step has to stop before its lease is taken away."),
         Setting(
             "maintenance.retentionDays", .whole(31...36_500), default: "400",
             "How long finished jobs are kept; whole months go."),

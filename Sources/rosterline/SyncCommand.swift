@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Jobs
+import Postgres
 import Storage
 
 /// Starts a sync now.
@@ -32,7 +33,15 @@ struct SyncCommand: AsyncParsableCommand {
         let cluster = try await Cluster(role: "sync")
         try await cluster.withPool("sync") { pool in
             let id = try await IntegrationStore(pool).id(institution: String(parts[0]), integration: String(parts[1]))
-            let job = try await JobStore(pool).begin(.rosterSync, integration: id, postedBy: Self.person)
+            let job = try await pool.withTransaction { transaction in
+                let job = try await JobStore(transaction).begin(
+                    .rosterSync, integration: id, postedBy: Operator.name)
+                try await AuditStore(transaction).append(
+                    AuditEntry(
+                        actor: Operator.name, action: .jobBegin, subject: AuditEntry.subject(job),
+                        after: ["integration": integration]))
+                return job
+            }
             print("Job \(job)")
             guard wait else { return }
             let watcher = JobWatcher(queries: StatusQueries(pool))
@@ -42,9 +51,5 @@ struct SyncCommand: AsyncParsableCommand {
             }
             guard state == .completed || state == .warning else { throw ExitCode(1) }
         }
-    }
-
-    private static var person: String {
-        ProcessInfo.processInfo.environment["USER"].map { "\($0) (command line)" } ?? "command line"
     }
 }

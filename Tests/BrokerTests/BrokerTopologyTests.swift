@@ -101,7 +101,7 @@ struct BrokerTopologyTests {
 
     private func rejectOne(_ configuration: RabbitMQConfiguration, _ topology: BrokerTopology) async throws {
         try await withStepServices(configuration, topology) { publisher, consumer in
-            let sent = try await publisher.publish([StepPublication(id: 1, message: step(.convert))])
+            let sent = try await publisher.publish([StepPublication(step(.convert))])
             #expect(sent == [.sent])
             let delivery = try #require(try await consumer.nextBatch(max: 1).first)
             try await consumer.reject(delivery, requeue: false)

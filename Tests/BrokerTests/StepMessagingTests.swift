@@ -12,15 +12,15 @@ struct StepMessagingTests {
         try await withTopology { configuration, topology in
             try await withStepServices(configuration, topology) { publisher, consumer in
                 let publications = (0..<900).map { number in
-                    StepPublication(
-                        id: Int64(number), message: step(StepKind.allCases[number % 3], ordinal: Int16(number + 1)))
+                    StepPublication(step(StepKind.allCases[number % 3], ordinal: Int16(number + 1)))
                 }
                 let outcomes = try await publisher.publish(publications)
                 #expect(outcomes.allSatisfy { $0 == .sent })
                 var heard: [StepDelivery] = []
                 while heard.count < 900 { heard += try await consumer.nextBatch(max: 500) }
                 #expect(Set(heard.map(\.message)) == Set(publications.map(\.message)))
-                #expect(Set(heard.compactMap(\.delivery.messageID)) == Set(publications.map { String($0.id) }))
+                #expect(
+                    Set(heard.compactMap(\.delivery.messageID)) == Set(publications.map(\.message.step.description)))
                 #expect(heard.allSatisfy { $0.delivery.queue == topology.queue(for: $0.message.kind) })
                 try await consumer.acknowledge(heard)
             }
@@ -43,7 +43,7 @@ struct StepMessagingTests {
                     let first = StepMessage(job: .random(), ordinal: 1, kind: .extract, version: 1)
                     let second = StepMessage(job: .random(), ordinal: 1, kind: .extract, version: 2)
                     let sent = try await publisher.publish([
-                        StepPublication(id: 1, message: second), StepPublication(id: 2, message: first),
+                        StepPublication(second), StepPublication(first),
                     ])
                     #expect(sent == [.sent, .sent])
                     let heard = try await old.nextBatch(max: 10)
@@ -69,7 +69,7 @@ struct StepMessagingTests {
             }
             try await withStepServices(configuration, topology, kinds: [.extract]) { publisher, _ in
                 let outcomes = try await publisher.publish([
-                    StepPublication(id: 1, message: step(.extract)), StepPublication(id: 2, message: step(.convert)),
+                    StepPublication(step(.extract)), StepPublication(step(.convert)),
                 ])
                 #expect(outcomes.first == .sent)
                 guard case .unsent(let error) = outcomes.last else {
@@ -90,7 +90,7 @@ struct StepMessagingTests {
                 group.addTask { try await publisher.run() }
                 defer { group.cancelAll() }
                 try await eventually("it is connected") { publisher.health.status == .connected }
-                let outcomes = try await publisher.publish([StepPublication(id: 1, message: step(.extract))])
+                let outcomes = try await publisher.publish([StepPublication(step(.extract))])
                 guard case .unsent(let error) = outcomes.first else {
                     Issue.record("sent without an exchange")
                     return
@@ -121,7 +121,7 @@ struct StepMessagingTests {
                     _ = try await stranger.publish([message])
                 }
                 let good = step(.extract)
-                _ = try await publisher.publish([StepPublication(id: 5, message: good)])
+                _ = try await publisher.publish([StepPublication(good)])
                 let heard = try await consumer.nextBatch(max: 10)
                 #expect(heard.map(\.message) == [good])
                 try await consumer.acknowledge(heard)
@@ -135,7 +135,7 @@ struct StepMessagingTests {
     @Test func `a doorbell given back is heard again as redelivered`() async throws {
         try await withTopology { configuration, topology in
             try await withStepServices(configuration, topology) { publisher, consumer in
-                _ = try await publisher.publish([StepPublication(id: 1, message: step(.extract))])
+                _ = try await publisher.publish([StepPublication(step(.extract))])
                 let first = try #require(try await consumer.nextBatch(max: 1).first)
                 #expect(!first.isRedelivered)
                 try await consumer.reject(first, requeue: true)

@@ -104,17 +104,19 @@ package struct EngineDatabase: Sendable {
         return try #require(steps.first { $0.ordinal == ordinal })
     }
 
-    /// Steps in the order of their doorbells still to be rung, whether due or not.
+    /// Steps whose doorbells are still to be rung, whether due or not, the earliest due first.
     package func bells() async throws -> [StepID] {
-        try await pool.query("SELECT job_id, ordinal FROM outbox ORDER BY id").map { row in
+        try await pool.query(
+            "SELECT job_id, ordinal FROM outbox WHERE rung_at IS NULL ORDER BY priority, due_at, job_id"
+        ).map { row in
             let (job, ordinal) = try row.decode((UUID.self, Int16.self))
             return StepID(job: JobID(job), ordinal: ordinal)
         }
     }
 
-    /// Takes all doorbells away, as a relay would that has rung them.
+    /// Marks all doorbells as rung, as a dispatcher would.
     package func silence() async throws {
-        try await pool.execute("DELETE FROM outbox")
+        try await pool.execute("UPDATE outbox SET rung_at = clock_timestamp(), rings = rings + 1 WHERE rung_at IS NULL")
     }
 
     /// Makes a running step's lease run out, as if its worker had stopped answering.

@@ -55,7 +55,7 @@ struct MaintenanceServiceTests {
             let job = try await database.begin()
             try await database.silence()
             try await database.pool.execute(
-                "UPDATE step SET queued_at = now() - interval '2 minutes', run_after = now() - interval '2 minutes'")
+                "UPDATE outbox SET rung_at = now() - interval '2 minutes'")
             try await run(database, recorder) {
                 try await eventually("a bell is there") {
                     try await database.bells() == [StepID(job: job, ordinal: 1)]

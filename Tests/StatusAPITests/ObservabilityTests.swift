@@ -132,8 +132,9 @@ struct MetricsRouteTests {
             try await fixture.pool.execute("UPDATE step SET leased_until = now() - interval '1 s'")
             try await fixture.pool.execute(
                 """
-                INSERT INTO outbox (job_id, ordinal, kind, due_at)
-                VALUES (\(job), 2, 'convert', now() - interval '90 s')
+                INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, priority, due_at)
+                SELECT id, 2, institution_id, integration_id, kind, 'convert', 10, now() - interval '90 s' FROM job
+                WHERE id = \(job)
                 """
             )
             let answer = try await fixture.get("/api/v1/metrics")

@@ -51,7 +51,7 @@ struct ClaimTests {
             let first = try await database.claim(job)
             try await database.end(first.lease, .retry, as: .retry) {
                 $0.runAfter = Date().addingTimeInterval(60)
-                $0.costsTry = true
+                $0.cost = .attempt
             }
             let step = first.lease.step
             #expect(try await database.steps.claim([step], owner: "two", for: .seconds(30)).isEmpty)
@@ -72,8 +72,8 @@ struct ClaimTests {
             try await database.expire(lost.step)
             #expect(try await database.steps.rescue(rescueLimit: 3).map(\.step) == [lost.step])
             _ = try await database.claim(lost.step.job, owner: "other")
-            #expect(try await database.steps.renew([kept, ended, lost], for: .seconds(60)) == [kept])
-            #expect(try await database.steps.renew([], for: .seconds(60)).isEmpty)
+            #expect(try await database.steps.renew([kept, ended, lost], for: .seconds(60)).held == [kept])
+            #expect(try await database.steps.renew([], for: .seconds(60)).held.isEmpty)
             let seconds = try await database.pool.query(
                 """
                 SELECT extract(epoch FROM leased_until - clock_timestamp())::double precision FROM step

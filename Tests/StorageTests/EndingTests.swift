@@ -80,7 +80,7 @@ struct EndingTests {
             let later = Date(timeIntervalSince1970: (Date().timeIntervalSince1970 + 90).rounded())
             try await database.end(lease, .retry, as: .retry, result: StepResult(reason: "Again later.")) {
                 $0.runAfter = later
-                $0.costsTry = true
+                $0.cost = .attempt
             }
             let step = try await database.step(job)
             #expect(step.state == .queued)
@@ -89,7 +89,7 @@ struct EndingTests {
             #expect(step.reason == "Again later.")
             #expect(step.finishedAt == nil)
             #expect(try await database.bells() == [StepID(job: job, ordinal: 1)])
-            #expect(try await OutboxStore(database.pool).takeDue(limit: 10).isEmpty)
+            #expect(try await OutboxStore(database.pool).backlog(limit: 10).lanes.isEmpty)
             let due = try await database.pool.query("SELECT due_at FROM outbox").first?.decode(at: 0, as: Date.self)
             #expect(due == later)
         }

@@ -72,25 +72,51 @@ struct RescueTests {
         }
     }
 
-    @Test func `it rings again only where no bell is left, and then waits as long again`() async throws {
+    @Test func `it rings again where nobody came, and each time waits twice as long`() async throws {
         try await EngineDatabase.with { database in
+            let outbox = OutboxStore(database.pool)
             let forgotten = try await database.begin()
+            let taken = try await database.begin()
             try await database.silence()
-            let belled = try await database.begin()
+            _ = try await database.claim(taken)
+            let waiting = try await database.begin()
+            func pass(_ seconds: Int) async throws {
+                try await database.pool.execute(
+                    "UPDATE outbox SET rung_at = rung_at - make_interval(secs => \(Double(seconds)))")
+            }
+            #expect(try await outbox.ringAgain(unansweredFor: .seconds(60)) == 0)
+            try await pass(61)
+            #expect(try await outbox.ringAgain(unansweredFor: .seconds(60)) == 1)
+            #expect(try await database.bells() == [forgotten, waiting].map { StepID(job: $0, ordinal: 1) })
+            try await database.silence()
+            try await pass(61)
+            #expect(try await outbox.ringAgain(unansweredFor: .seconds(60)) == 1, "only the one that was rung once")
+            #expect(try await database.bells() == [StepID(job: waiting, ordinal: 1)])
+            try await pass(61)
+            #expect(try await outbox.ringAgain(unansweredFor: .seconds(60)) == 1, "twice as long is over")
+        }
+    }
+
+    @Test func `what a silent dispatcher rang and nobody took waits again, and what a living one rang does not`()
+        async throws
+    {
+        try await EngineDatabase.with { database in
+            let outbox = OutboxStore(database.pool)
+            let lost = try await database.begin()
+            let taken = try await database.begin()
+            let living = try await database.begin()
+            try await outbox.beat(dispatcher: 1, name: "gone")
+            try await outbox.beat(dispatcher: 2, name: "living")
+            try await database.silence()
             try await database.pool.execute(
-                """
-                UPDATE step SET queued_at = now() - interval '1 hour', run_after = now() - interval '1 hour'
-                WHERE state = 'queued'
-                """)
-            let young = try await database.begin()
-            try await database.pool.execute("DELETE FROM outbox WHERE job_id = \(young.uuid)")
-            #expect(try await database.steps.ringAgain(unansweredFor: .seconds(60)) == 1)
-            let expected = [belled, forgotten].map { StepID(job: $0, ordinal: 1) }
-            #expect(try await database.bells() == expected)
-            try await database.silence()
-            #expect(try await database.steps.ringAgain(unansweredFor: .seconds(60)) == 1, "the other one")
-            try await database.silence()
-            #expect(try await database.steps.ringAgain(unansweredFor: .seconds(60)) == 0)
+                "UPDATE outbox SET rung_by = CASE WHEN job_id = \(living.uuid) THEN 2 ELSE 1 END")
+            _ = try await database.claim(taken)
+            #expect(try await outbox.adopt(silentFor: .seconds(20)) == 0)
+            try await database.pool.execute(
+                "UPDATE dispatcher SET seen_at = seen_at - interval '1 minute' WHERE id = 1")
+            #expect(try await outbox.adopt(silentFor: .seconds(20)) == 1)
+            #expect(try await database.bells() == [StepID(job: lost, ordinal: 1)])
+            #expect(try await outbox.adopt(silentFor: .seconds(20)) == 0)
         }
     }
 }

@@ -1,9 +1,9 @@
 import Broker
+import Dispatcher
 import EngineTestSupport
 import Jobs
 import Logging
 import Maintenance
-import OutboxRelay
 import Postgres
 import RabbitMQ
 import ServiceLifecycle
@@ -59,9 +59,9 @@ struct EngineScene: Sendable {
         let scene = EngineScene(database: database, broker: broker, topology: topology, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let publisher = StepPublisher(configuration: broker, topology: topology, logger: logger)
-            let relay = OutboxRelayService(
+            let relay = DispatcherService(
                 database: database.pool, bells: AsyncStream(unfolding: Self.silence), publisher: publisher,
-                configuration: OutboxRelayConfiguration(interval: .milliseconds(50)), logger: logger)
+                configuration: DispatcherConfiguration(interval: .milliseconds(50)), logger: logger)
             let maintenance = MaintenanceService(
                 database: database.pool,
                 configuration: MaintenanceConfiguration(interval: .milliseconds(100), patience: .seconds(5)),
@@ -93,13 +93,14 @@ struct EngineScene: Sendable {
     /// Runs a worker beside the body; afterwards it is cancelled, unless the body has shut it down.
     func withWorker(
         _ handlers: [any StepHandler], _ configuration: WorkerConfiguration = EngineScene.configuration(),
+        cancellations: any AsyncSequence<Void, Never> & Sendable = AsyncStream<Void> { _ in },
         _ body: @Sendable (RunningWorker) async throws -> Void
     ) async throws {
         let consumer = StepConsumer(
             configuration: broker, topology: topology, kinds: StepKind.allCases, prefetch: 64, logger: logger)
         let worker = WorkerService(
             database: database.pool, consumer: consumer, handlers: handlers, configuration: configuration,
-            logger: logger)
+            cancellations: cancellations, logger: logger)
         let members: [any Service] = [consumer, worker]
         let services = ServiceGroup(
             configuration: .init(

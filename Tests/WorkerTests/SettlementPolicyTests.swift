@@ -32,7 +32,7 @@ import Worker
         #expect(ending.outcome == attempt)
         #expect(ending.result.reason == "Why.")
         #expect(ending.lease == lease)
-        #expect(!ending.costsTry)
+        #expect(ending.cost == .nothing)
         #expect(ending.runAfter == nil)
         #expect(ending.errorCode == nil)
     }
@@ -51,7 +51,7 @@ import Worker
         let ending = try ending(.transient, failures: failures)
         #expect(ending.to == .queued)
         #expect(ending.outcome == .retry)
-        #expect(ending.costsTry)
+        #expect(ending.cost == .attempt)
         let delay = try #require(ending.runAfter).timeIntervalSince(now)
         #expect((0...20).contains(delay))
         #expect(ending.errorCode == "toy.code")
@@ -85,26 +85,26 @@ import Worker
         let ending = try ending(.interrupted, failures: 99)
         #expect(ending.to == .queued)
         #expect(ending.outcome == .interrupted)
-        #expect(!ending.costsTry)
+        #expect(ending.cost == .nothing)
         #expect(ending.runAfter == now)
     }
 
-    @Test func `throttling waits until the time that was given, and costs nothing`() throws {
+    @Test func `throttling waits until the time that was given, and costs no try`() throws {
         let until = now.addingTimeInterval(100)
         let ending = try ending(.throttled(until: until), failures: 99)
         #expect(ending.to == .queued)
         #expect(ending.outcome == .retry)
-        #expect(!ending.costsTry)
+        #expect(ending.cost == .throttle)
         #expect(ending.runAfter == until)
         // 1 760 000 100 s after the epoch is 08:55:00.
-        #expect(ending.result.reason == "Throttled until 08:55:00 UTC; this costs no try.")
+        #expect(ending.result.reason == "Throttled until 08:55:00 UTC, attempt 1 of 20: It broke.")
     }
 
     @Test(arguments: [-100, 0, 30])
     func `what cannot be known yet is looked at again, never in the past`(seconds: Int) throws {
         let ending = try ending(.postponed(until: now.addingTimeInterval(Double(seconds))))
         #expect(ending.runAfter == now.addingTimeInterval(Double(max(0, seconds))))
-        #expect(!ending.costsTry)
+        #expect(ending.cost == .nothing)
         #expect(ending.result.reason?.hasPrefix("It broke. Looks again at 08:5") == true)
     }
 }

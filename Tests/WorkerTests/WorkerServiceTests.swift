@@ -134,18 +134,25 @@ struct WorkerServiceTests {
             }
             var jobs: [JobID] = []
             for _ in 0..<5 { jobs.append(try await scene.database.begin()) }
-            try await scene.database.pool.execute(
-                """
-                INSERT INTO outbox (job_id, ordinal, kind)
-                SELECT job_id, ordinal, kind FROM step, generate_series(1, 4)
-                """)
-            try await scene.withWorker(handlers, EngineScene.configuration("one")) { [jobs] _ in
-                try await scene.withWorker(handlers, EngineScene.configuration("two")) { _ in
-                    for job in jobs { try await scene.wait(for: job, to: .completed) }
-                    try await eventually("every bell was heard") {
-                        let depths = try await QueueDepth.read(scene.broker, topology: scene.topology)
-                        let isSilent = try await scene.database.bells().isEmpty
-                        return isSilent && depths.allSatisfy { $0.ready == 0 }
+            let publisher = StepPublisher(configuration: scene.broker, topology: scene.topology, logger: scene.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await publisher.run() }
+                defer { group.cancelAll() }
+                try await eventually("the bell ringer is connected") { publisher.health.status == .connected }
+                let bells = jobs.flatMap { job in
+                    StepKind.allCases.enumerated().flatMap { ordinal, kind in
+                        Array(repeating: StepMessage(job: job, ordinal: Int16(ordinal + 1), kind: kind), count: 4)
+                    }
+                }
+                _ = try await publisher.publish(bells.map(StepPublication.init))
+                try await scene.withWorker(handlers, EngineScene.configuration("one")) { [jobs] _ in
+                    try await scene.withWorker(handlers, EngineScene.configuration("two")) { _ in
+                        for job in jobs { try await scene.wait(for: job, to: .completed) }
+                        try await eventually("every bell was heard") {
+                            let depths = try await QueueDepth.read(scene.broker, topology: scene.topology)
+                            let isSilent = try await scene.database.bells().isEmpty
+                            return isSilent && depths.allSatisfy { $0.ready == 0 }
+                        }
                     }
                 }
             }

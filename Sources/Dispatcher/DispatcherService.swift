@@ -1,0 +1,177 @@
+package import Broker
+import FoundationEssentials
+import Jobs
+package import Logging
+import Metrics
+package import Postgres
+import ServiceLifecycle
+import Storage
+
+/// Rings the doorbells: decides whose steps go next, marks their tickets as rung, publishes them, and lets those wait
+/// again that the broker did not take.
+///
+/// The mark is committed before anything is published, so no lock is held while the broker is asked, and a worker that
+/// hears a bell at once finds nothing in its way. Whoever dies between the two is noticed by its silence, and what it
+/// rang is rung again: a bell may ring twice, but none is lost. Any number may run; one decides at a time, for a few
+/// milliseconds.
+///
+/// The mark itself is committed without waiting for the disk: a crash of Postgres that forgets it only makes a bell
+/// ring again.
+package struct DispatcherService: Service {
+    private let database: PostgresPool
+    private let bells: any AsyncSequence<Void, Never> & Sendable
+    private let publisher: StepPublisher
+    private let configuration: DispatcherConfiguration
+    private let logger: Logger
+    private let id = Int64.random(in: 1...Int64.max)
+    private let rung = Counter(label: "rosterline_outbox_rung_total")
+
+    /// - Parameter bells: says that a ticket may be due; only a hint that saves waiting for the next poll.
+    package init(
+        database: PostgresPool, bells: any AsyncSequence<Void, Never> & Sendable, publisher: StepPublisher,
+        configuration: DispatcherConfiguration, logger: Logger
+    ) {
+        self.database = database
+        self.bells = bells
+        self.publisher = publisher
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { for await _ in bells { wake.yield() } }
+                group.addTask {
+                    while !Task.isCancelled {
+                        wake.yield()
+                        try? await Task.sleep(for: configuration.interval)
+                    }
+                    wake.finish()
+                }
+                group.addTask { await live() }
+                group.addTask { await ring(at: wakes) }
+                await group.next()
+                group.cancelAll()
+            }
+        }
+        await leave()
+    }
+
+    /// Says that this dispatcher lives, and takes over from those that do not.
+    private func live() async {
+        let outbox = OutboxStore(database)
+        while !Task.isCancelled {
+            do {
+                try await outbox.beat(dispatcher: id, name: configuration.name)
+                let adopted = try await outbox.adopt(silentFor: configuration.silence)
+                if adopted > 0 {
+                    logger.warning(
+                        "A dispatcher has gone silent; what it rang and nobody took is rung again",
+                        metadata: [JobsKeys.Log.count: "\(adopted)"])
+                }
+            } catch {
+                // The other loop tells of the outage.
+                logger.debug("Could not say that it lives", metadata: [JobsKeys.Log.error: "\(error)"])
+            }
+            try? await Task.sleep(for: configuration.silence / 4)
+        }
+    }
+
+    /// In a task of its own, since this one may have been cancelled: saves the next one the wait for our silence.
+    private func leave() async {
+        await Task { try? await OutboxStore(database).leave(dispatcher: id) }.value
+    }
+
+    private func ring(at wakes: AsyncStream<Void>) async {
+        var outage = Outage()
+        var toldAt: ContinuousClock.Instant?
+        for await _ in wakes {
+            do {
+                while true {
+                    let batch = try await ringOnce()
+                    report(batch.refusal, toldAt: &toldAt)
+                    if batch.taken < configuration.batch { break }
+                }
+                if let seconds = outage.ended(at: Date()) {
+                    logger.info("The outbox drains again", metadata: [JobsKeys.Log.seconds: "\(seconds)"])
+                }
+            } catch {
+                if !Task.isCancelled, outage.began(at: Date()) {
+                    logger.warning("The outbox does not drain", metadata: [JobsKeys.Log.error: "\(error)"])
+                }
+            }
+        }
+    }
+
+    /// A queue that is missing or full is somebody's to mend, so it is told: once a minute while it lasts.
+    private func report(_ refusal: BrokerError?, toldAt: inout ContinuousClock.Instant?) {
+        guard let refusal else { return }
+        if let toldAt, .now - toldAt < .seconds(60) { return }
+        toldAt = .now
+        logger.error("The broker does not take some doorbells", metadata: [JobsKeys.Log.error: "\(refusal)"])
+    }
+
+    /// Rings one batch.
+    ///
+    /// - Returns: how many doorbells were taken; 0 if the broker's answer to some is not known.
+    package func ringBatch() async throws -> Int { try await ringOnce().taken }
+
+    private func ringOnce() async throws -> (taken: Int, refusal: BrokerError?) {
+        // Nothing is marked that cannot be rung: while the broker is away, a look costs nothing.
+        try publisher.requireConnection()
+        let messages = try await reserve()
+        guard !messages.isEmpty else { return (0, nil) }
+        let outcomes: [StepPublicationOutcome]
+        do {
+            outcomes = try await publisher.publish(messages.map(StepPublication.init))
+        } catch {
+            await putBack(messages, after: .zero)
+            throw error
+        }
+        var refused: [StepMessage] = []
+        var unknown: [StepMessage] = []
+        var refusal: BrokerError?
+        for (message, outcome) in zip(messages, outcomes) {
+            switch outcome {
+            case .sent: break
+            case .unsent(let error) where error.code == .unroutable || error.code == .rejected:
+                refused.append(message)
+                refusal = error
+            case .unsent: unknown.append(message)
+            }
+        }
+        await putBack(refused, after: configuration.pause)
+        await putBack(unknown, after: .zero)
+        rung.increment(by: Int64(messages.count - refused.count - unknown.count))
+        return (unknown.isEmpty ? messages.count : 0, refusal)
+    }
+
+    /// Decides who goes next and marks their tickets.
+    private func reserve() async throws -> [StepMessage] {
+        try await database.withTransaction { transaction in
+            let outbox = OutboxStore(transaction)
+            guard try await outbox.takeTurn() else { return [] }
+            let backlog = try await outbox.backlog(limit: configuration.batch)
+            let room = min(configuration.batch, configuration.window - backlog.inFlight)
+            let grants = DispatchPolicy.grants(backlog.lanes, batch: room, now: Date())
+            return grants.isEmpty ? [] : try await outbox.reserve(grants, dispatcher: id)
+        }
+    }
+
+    /// In a task of its own: a shutdown must not leave tickets behind that look as if they had been rung. Where
+    /// Postgres is away too, our silence tells.
+    private func putBack(_ messages: [StepMessage], after pause: Duration) async {
+        guard !messages.isEmpty else { return }
+        await Task {
+            do {
+                try await OutboxStore(database).putBack(messages.map(\.step), after: pause)
+            } catch {
+                logger.warning(
+                    "Doorbells that were not taken could not be put back; they ring again after a while",
+                    metadata: [JobsKeys.Log.count: "\(messages.count)", JobsKeys.Log.error: "\(error)"])
+            }
+        }.value
+    }
+}

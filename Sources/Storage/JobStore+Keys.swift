@@ -1,0 +1,83 @@
+import FoundationEssentials
+package import Jobs
+package import Postgres
+
+extension JobStore {
+    /// Begins a job under its key; a job without one simply begins.
+    ///
+    /// - Parameter transaction: everything happens in it, so that the key is held exactly if the job stands.
+    /// - Returns: what began, or which job was in the way.
+    /// - Throws: `StorageError` with `.notFound` if there is no such integration.
+    package static func begin(_ request: JobRequest, in transaction: PostgresTransaction) async throws -> Begun {
+        let store = JobStore(transaction)
+        var bare = request
+        bare.key = nil
+        guard let key = request.key else {
+            try await store.begin([bare])
+            return .begun(request.id)
+        }
+        if let winner = try await store.take(key, for: request.id) {
+            switch key.conflict {
+            case .keep: return .kept(winner: winner)
+            case .reject: return .rejected(winner: winner)
+            case .replace:
+                try await JobStore.cancel(
+                    winner, by: request.postedBy, reason: "Replaced by job \(request.id).", in: transaction)
+                try await store.handOver(key, to: request.id)
+                bare.afterJob = winner
+                try await store.begin([bare])
+                return .replaced(request.id, old: winner)
+            }
+        }
+        try await store.begin([bare])
+        return .begun(request.id)
+    }
+
+    /// Takes a key, or names the job that holds it. The unique index decides; a window that is over is as good as free.
+    private func take(_ key: JobKey, for job: JobID) async throws -> JobID? {
+        let (scope, seconds) = Self.words(key.scope)
+        let rows = try await database.query(
+            """
+            INSERT INTO job_key (key, job_id, scope, until)
+            VALUES (\(key.text), \(job.uuid), \(scope), clock_timestamp() + make_interval(secs => \(seconds)))
+            ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, scope = excluded.scope, until = excluded.until,
+                taken_at = clock_timestamp() WHERE job_key.until <= clock_timestamp()
+            RETURNING job_id
+            """)
+        guard rows.isEmpty else { return nil }
+        // The insert has waited for whoever held it; this statement sees the winner, or nobody if it was let go since.
+        let winner = try await database.query("SELECT job_id FROM job_key WHERE key = \(key.text)").first
+        guard let winner else { return try await take(key, for: job) }
+        return JobID(try winner.decode("job_id", as: UUID.self))
+    }
+
+    private func handOver(_ key: JobKey, to job: JobID) async throws {
+        let (scope, seconds) = Self.words(key.scope)
+        try await database.execute(
+            """
+            INSERT INTO job_key (key, job_id, scope, until)
+            VALUES (\(key.text), \(job.uuid), \(scope), clock_timestamp() + make_interval(secs => \(seconds)))
+            ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, scope = excluded.scope, until = excluded.until,
+                taken_at = clock_timestamp()
+            """)
+    }
+
+    private static func words(_ scope: JobKey.Scope) -> (word: String, seconds: Double?) {
+        switch scope {
+        case .waiting: ("waiting", nil)
+        case .unfinished: ("unfinished", nil)
+        case .window(let seconds): ("window", seconds)
+        }
+    }
+
+    /// Jobs of an integration and kind that have not ended, in the order of their begin. Served by `job_integration`
+    /// and `job_state`.
+    package func unfinished(integration: Int64, kind: JobKind) async throws -> [JobID] {
+        try await database.query(
+            """
+            SELECT id FROM job WHERE state IN ('in_progress', 'held') AND integration_id = \(integration)
+                AND kind = \(kind.rawValue) ORDER BY id LIMIT 1000
+            """
+        ).map { JobID(try $0.decode("id", as: UUID.self)) }
+    }
+}

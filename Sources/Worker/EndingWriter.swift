@@ -1,0 +1,112 @@
+import FoundationEssentials
+import Jobs
+import Logging
+import NIOConcurrencyHelpers
+import Postgres
+import Storage
+
+/// Writes the ends of attempts: those that come while a statement is under way go together in the next one, so that a
+/// busy worker's commits for each step are a fraction of one, and an idle worker's step waits for nobody.
+///
+/// While Postgres is away it goes on trying as long as a lease can still be ours. An ending that the database refuses
+/// for what is in it is written apart from its neighbours, so it harms none of them.
+final class EndingWriter: Sendable {
+    /// Endings of one statement, at most.
+    static let batch = 500
+
+    private struct Pending {
+        let ending: StepEnding
+        let deadline: ContinuousClock.Instant
+        let written: CheckedContinuation<Void, Never>
+    }
+
+    private struct State {
+        var waiting: [Pending] = []
+        var isWriting = false
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let steps: StepStore
+    private let patience: Duration
+    private let logger: Logger
+
+    /// - Parameter patience: how long an ending is tried; the life of a lease.
+    init(steps: StepStore, patience: Duration, logger: Logger) {
+        self.steps = steps
+        self.patience = patience
+        self.logger = logger
+    }
+
+    /// Returns once the ending is written, or can no longer be.
+    ///
+    /// Cancellation does not reach it: the end of work that is done must not be lost to a shutdown.
+    func write(_ ending: StepEnding) async {
+        let deadline = ContinuousClock.now + patience
+        await withCheckedContinuation { continuation in
+            let begins = state.withLockedValue { state in
+                state.waiting.append(Pending(ending: ending, deadline: deadline, written: continuation))
+                defer { state.isWriting = true }
+                return !state.isWriting
+            }
+            // A task of nobody's, so that nobody's cancellation stops it; it ends when nothing waits any more, and
+            // each of its callers waits for it.
+            if begins { Task { await writeAll() } }
+        }
+    }
+
+    private func writeAll() async {
+        while let batch = takeBatch() {
+            await write(batch)
+            for pending in batch { pending.written.resume() }
+        }
+    }
+
+    private func takeBatch() -> [Pending]? {
+        state.withLockedValue { state in
+            guard !state.waiting.isEmpty else {
+                state.isWriting = false
+                return nil
+            }
+            let batch = Array(state.waiting.prefix(Self.batch))
+            state.waiting.removeFirst(batch.count)
+            return batch
+        }
+    }
+
+    private func write(_ batch: [Pending]) async {
+        var pause = Duration.milliseconds(100)
+        var batch = batch
+        while true {
+            do {
+                let written = try await steps.end(batch.map(\.ending))
+                for pending in batch where !written.contains(pending.ending.lease.step) { reportLost(pending.ending) }
+                return
+            } catch let error as PostgresError where !error.isTransient && batch.count > 1 {
+                for pending in batch { await write([pending]) }
+                return
+            } catch {
+                let limit = ContinuousClock.now + pause
+                for pending in batch where pending.deadline <= limit { reportUnwritten(pending.ending, error) }
+                batch.removeAll { $0.deadline <= limit }
+                if batch.isEmpty { return }
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(2))
+            }
+        }
+    }
+
+    private func reportLost(_ ending: StepEnding) {
+        logger.warning("A step's lease was lost; its result was not written", metadata: metadata(ending))
+    }
+
+    private func reportUnwritten(_ ending: StepEnding, _ error: any Error) {
+        var details = metadata(ending)
+        details[JobsKeys.Log.error] = "\(error)"
+        logger.error(
+            "A step's end could not be written before its lease ran out; another worker takes it up", metadata: details)
+    }
+
+    private func metadata(_ ending: StepEnding) -> Logger.Metadata {
+        [JobsKeys.Log.jobID: "\(ending.lease.step.job)", JobsKeys.Log.attempt: "\(ending.lease.token)"]
+    }
+}

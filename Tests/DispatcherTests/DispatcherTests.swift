@@ -1,0 +1,163 @@
+import Broker
+import Dispatcher
+import EngineTestSupport
+import FoundationEssentials
+import Jobs
+import Postgres
+import RabbitMQ
+import Storage
+import TestSupport
+import Testing
+
+@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
+struct DispatcherTests {
+    /// A database, a topology, and a publisher and a consumer that are connected.
+    private func withDispatcher(
+        _ body:
+            @Sendable (EngineDatabase, RabbitMQConfiguration, BrokerTopology, StepPublisher, StepConsumer) async throws
+            -> Void
+    ) async throws {
+        let server = try #require(RabbitMQServer.current)
+        let broker = RabbitMQConfiguration(
+            hosts: [.init(server.host, port: server.port)], user: server.user, password: server.password)
+        let topology = BrokerTopology(prefix: RabbitMQServer.prefix() + "rosterline")
+        try await topology.create(broker)
+        let publisher = StepPublisher(configuration: broker, topology: topology, logger: EngineDatabase.logger)
+        let consumer = StepConsumer(
+            configuration: broker, topology: topology, kinds: [.extract], prefetch: 1000, logger: EngineDatabase.logger)
+        try await EngineDatabase.with { database in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await publisher.run() }
+                group.addTask { try await consumer.run() }
+                defer { group.cancelAll() }
+                try await eventually("both are connected") {
+                    publisher.health.status == .connected && consumer.health.status == .connected
+                }
+                try await body(database, broker, topology, publisher, consumer)
+            }
+        }
+        try await topology.delete(broker)
+    }
+
+    private func dispatcher(_ database: EngineDatabase, _ publisher: StepPublisher, batch: Int = 500)
+        -> DispatcherService
+    {
+        DispatcherService(
+            database: database.pool, bells: AsyncStream(unfolding: silence), publisher: publisher,
+            configuration: DispatcherConfiguration(
+                interval: .milliseconds(50), batch: batch, pause: .milliseconds(300)),
+            logger: EngineDatabase.logger)
+    }
+
+    private func heard(_ consumer: StepConsumer, atLeast count: Int) async throws -> [StepID] {
+        var heard: [StepID] = []
+        while heard.count < count {
+            let deliveries = try await consumer.nextBatch(max: 500)
+            heard += deliveries.map(\.message.step)
+            try await consumer.acknowledge(deliveries)
+        }
+        return heard
+    }
+
+    @Test func `a bell that is due is rung once, one that is not due waits`() async throws {
+        try await withDispatcher { database, _, _, publisher, consumer in
+            let job = try await database.begin()
+            let later = try await database.begin()
+            try await database.pool.execute(
+                "UPDATE outbox SET due_at = now() + interval '1 hour' WHERE job_id = \(later.uuid)")
+            #expect(try await dispatcher(database, publisher).ringBatch() == 1)
+            #expect(try await heard(consumer, atLeast: 1) == [StepID(job: job, ordinal: 1)])
+            #expect(try await database.bells() == [StepID(job: later, ordinal: 1)])
+            #expect(try await dispatcher(database, publisher).ringBatch() == 0)
+        }
+    }
+
+    @Test func `without a broker every bell stays`() async throws {
+        try await EngineDatabase.with { database in
+            let job = try await database.begin()
+            let publisher = StepPublisher(
+                configuration: RabbitMQConfiguration(hosts: [.init("127.0.0.1", port: 1)]), topology: BrokerTopology(),
+                limits: RabbitMQPublisherLimits(connectionTimeout: .milliseconds(300)), logger: EngineDatabase.logger)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await publisher.run() }
+                defer { group.cancelAll() }
+                await #expect(throws: BrokerError.self) { try await dispatcher(database, publisher).ringBatch() }
+            }
+            #expect(try await database.bells() == [StepID(job: job, ordinal: 1)])
+        }
+    }
+
+    @Test func `a bell without a queue comes back and stays, and does not hold up the others`() async throws {
+        try await withDispatcher { database, broker, topology, publisher, consumer in
+            let queue = topology.queue(for: .convert)
+            try await RabbitMQAdministration.with(broker) { _ = try await $0.delete(queue: queue) }
+            // A full batch of bells that nobody can hear stands before the one that somebody can.
+            for _ in 0..<3 {
+                let job = try await database.begin()
+                try await database.end(try await database.claim(job).lease, .complete, as: .completed)
+            }
+            let stuck = try await database.bells()
+            #expect(stuck.map(\.ordinal) == [2, 2, 2])
+            let good = try await database.begin()
+            let dispatcher = dispatcher(database, publisher, batch: 3)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await dispatcher.run() }
+                defer { group.cancelAll() }
+                #expect(try await heard(consumer, atLeast: 1) == [StepID(job: good, ordinal: 1)])
+                try await eventually("only those without a queue are left") {
+                    Set(try await database.bells()) == Set(stuck)
+                }
+                try await topology.create(broker)
+                try await eventually("they ring once the queue is there") { try await database.bells().isEmpty }
+            }
+            let depths = try await QueueDepth.read(broker, topology: topology)
+            #expect(depths.first { $0.kind == .convert }?.ready == 3)
+        }
+    }
+
+    @Test func `two dispatchers at once ring every bell and leave none`() async throws {
+        try await withDispatcher { database, _, _, publisher, consumer in
+            try await database.pool.execute("UPDATE institution SET concurrent_steps = NULL")
+            try await database.jobs.begin(
+                (0..<400).map { _ in JobRequest(.rosterSync, integration: database.integration, postedBy: "test") })
+            let expected = Set(try await database.bells())
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<2 { group.addTask { try await dispatcher(database, publisher, batch: 30).run() } }
+                defer { group.cancelAll() }
+                var missing = expected
+                while !missing.isEmpty { missing.subtract(try await heard(consumer, atLeast: 1)) }
+                try await eventually("the outbox is empty") { try await database.bells().isEmpty }
+            }
+        }
+    }
+
+    @Test func `a new bell is rung at the database's call, long before the next look`() async throws {
+        try await withDispatcher { database, _, _, publisher, consumer in
+            let listener = PostgresListener(
+                configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
+            let dispatcher = DispatcherService(
+                database: database.pool, bells: listener.notifications.map { _ in () }, publisher: publisher,
+                configuration: DispatcherConfiguration(interval: .seconds(60)), logger: EngineDatabase.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await listener.run() }
+                group.addTask { try await dispatcher.run() }
+                defer { group.cancelAll() }
+                try await eventually("somebody listens") {
+                    try await !database.pool.query(
+                        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                    ).isEmpty
+                }
+                let begin = ContinuousClock.now
+                let job = try await database.begin()
+                #expect(try await heard(consumer, atLeast: 1) == [StepID(job: job, ordinal: 1)])
+                #expect(ContinuousClock.now - begin < .seconds(10))
+            }
+        }
+    }
+}
+
+/// No bell ever rings by itself.
+private func silence() async -> Void? {
+    try? await Task.sleep(for: .seconds(3600))
+    return nil
+}
