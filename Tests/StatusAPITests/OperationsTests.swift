@@ -115,7 +115,8 @@ struct OperationsTests {
 
     @Test func `without a login, or without any token, nothing is changed and no button is shown`() async throws {
         try await withFailure { fixture, job, group in
-            #expect(try await fixture.post("/dead/\(group)/retry", "expected=1&reason=x").status == 401)
+            let refused = try await fixture.post("/dead/\(group)/retry", "expected=1&reason=x")
+            #expect(refused.status == 401)
             #expect(try await state(job, fixture) == "failed")
         }
         try await StatusFixture.with { fixture in
