@@ -86,6 +86,7 @@ let package = Package(
         systemLibrary("CArchive", pkgConfig: "libarchive", apt: "libarchive-dev"),
         .target(name: "CLinux"),
         .target(name: "CAssets"),
+        .target(name: "CJobBench", dependencies: ["CPostgres", "CRabbitMQ"]),
 
         // Clients: Swift over C; they know nothing of jobs.
         target("EventLoops", ["CLinux", locks], settings: overC),
@@ -150,7 +151,13 @@ let package = Package(
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
         program(
             "rosterline-sim", ["Simulators", "LocalServers", "Curl", arguments, lifecycle, signals, logging, httpTypes]),
-        program("rosterline-bench", ["Conversion", "OneRoster", "Archives", "Simulators", arguments, logging]),
+        .executableTarget(
+            name: "rosterline-bench",
+            dependencies: [
+                "Conversion", "OneRoster", "Archives", "Simulators", "CJobBench", "Jobs", "Storage", "Broker", "Scheduler",
+                "Dispatcher", "Worker", "Postgres", "RabbitMQ", "LocalServers", arguments, logging, locks, lifecycle,
+                signals,
+            ], exclude: ["Peers"], swiftSettings: overC),
 
         // Tests: one target for each module; `TestSupport` brings the real servers.
         .target(

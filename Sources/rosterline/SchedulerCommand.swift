@@ -46,7 +46,7 @@ struct SchedulerCommand: AsyncParsableCommand {
             logger: cluster.logger)
         let drain = DeadLetterDrain(letters: letters, database: pool, logger: cluster.logger)
         let watch = try cluster.brokerWatch(
-            use: BrokerUse(publishes: true), readsSettings: true,
+            use: BrokerUse(publishes: true, queues: [try cluster.topology().deadQueue]), readsSettings: true,
             isBlocked: { publisher.health.status == .blocked })
         try await cluster.run([pool, watch, publisher, bells, dispatcher, maintenance, letters, drain, scheduler])
     }

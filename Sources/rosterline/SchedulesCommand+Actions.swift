@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import Jobs
+import Postgres
 import Schedules
 import Storage
 

@@ -114,7 +114,8 @@ struct SchedulePagesTests {
 
     @Test func `without schedules the page says how to make one`() async throws {
         try await StatusFixture.with { fixture in
-            #expect(try await fixture.get("/schedules").text.contains("rosterline apply FILE"))
+            let page = try await fixture.get("/schedules")
+            #expect(page.text.contains("rosterline apply FILE"))
         }
     }
 }
