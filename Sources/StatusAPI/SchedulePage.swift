@@ -47,13 +47,18 @@ struct SchedulePage: Sendable {
     let oddNights: [Night]
     let occurrences: [Row]
     let commands: [String]
+    /// Of this page, for its forms.
+    let href: String
+    let offersChanges: Bool
 
     // The templates see stored properties only.
     let hasNext: Bool
     let hasOddNights: Bool
     let hasOccurrences: Bool
 
-    init(_ details: ScheduleDetails, now: Date) {
+    init(_ details: ScheduleDetails, now: Date, offersChanges: Bool) {
+        self.offersChanges = offersChanges
+        href = "/schedules/\(details.schedule.id)"
         let view = details.schedule
         let definition = view.definition
         let zone = TimeZone(identifier: definition.timeZone) ?? .gmt
