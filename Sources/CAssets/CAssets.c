@@ -74,6 +74,11 @@ static const unsigned char web_schedule_html_bytes[] = {
 #embed "../StatusAPI/Web/schedule.html"
 };
 
+static const char web_schedule_backfill_html_path[] = "Sources/StatusAPI/Web/schedule-backfill.html";
+static const unsigned char web_schedule_backfill_html_bytes[] = {
+#embed "../StatusAPI/Web/schedule-backfill.html"
+};
+
 static const char web_error_html_path[] = "Sources/StatusAPI/Web/error.html";
 static const unsigned char web_error_html_bytes[] = {
 #embed "../StatusAPI/Web/error.html"
@@ -109,6 +114,7 @@ static const asset assets[] = {
     EMBEDDED(web_audit_html),
     EMBEDDED(web_schedules_html),
     EMBEDDED(web_schedule_html),
+    EMBEDDED(web_schedule_backfill_html),
     EMBEDDED(web_error_html),
     EMBEDDED(web_status_css),
     EMBEDDED(web_status_js),

@@ -102,7 +102,13 @@ struct PreparedRequest: Sendable {
         easy.set(CURLOPT_NOPROXY, configuration.noProxy.joined(separator: ","))
     }
 
+    /// Methods that may be sent twice (RFC 9110, 9.2.2).
+    private static let repeatable: Set<HTTPRequest.Method> = [.get, .head, .options, .trace, .put, .delete]
+
     private func applyMethod(to easy: EasyHandle) -> Bool {
+        // libcurl sends a request again by itself when a connection that was used before dies without a byte of answer.
+        // For these methods that could do everything twice, so they never go over such a connection.
+        if !Self.repeatable.contains(method) { easy.set(CURLOPT_FRESH_CONNECT, true) }
         switch source {
         case .multipart(let parts):
             guard easy.setForm(parts) else { return false }

@@ -1,7 +1,7 @@
 /// What failures of one cause have in common: their message without what differs from case to case.
 ///
-/// Names in quotes, numbers, ids, addresses, paths and hosts each become one word, so that a thousand failures of a night
-/// are one line on a page. The pattern is readable: it is the group's title.
+/// Names in quotes, numbers, ids, addresses, paths and hosts each become one word, so that a thousand failures of a
+/// night are one line on a page. The pattern is readable: it is the group's title.
 ///
 /// Stored patterns are compared with new ones, so a change here begins new groups; the old ones keep what they have.
 package enum FailureFingerprint {

@@ -11,8 +11,8 @@ import Storage
 /// Takes what the broker put aside out of its dead-letter queue and stores it beside the failed steps, so that nothing
 /// rots there unseen.
 ///
-/// A letter is acknowledged only once it is stored; one that is delivered again is stored once. While Postgres is away the
-/// letters wait in their queue, where they are safe.
+/// A letter is acknowledged only once it is stored; one that is delivered again is stored once. While Postgres is away
+/// the letters wait in their queue, where they are safe.
 package struct DeadLetterDrain: Service {
     private static let batch = 200
     private static let longestPause: Duration = .seconds(30)

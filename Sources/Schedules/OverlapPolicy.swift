@@ -22,6 +22,7 @@ package enum OverlapPolicy: String, Sendable, Hashable, CaseIterable {
 
 /// What happens to occurrences whose time passed while no scheduler ran.
 package struct CatchUp: Sendable, Hashable {
+    /// Which of the missed occurrences start.
     package enum Mode: String, Sendable, Hashable, CaseIterable {
         /// Only the latest of them starts.
         case once

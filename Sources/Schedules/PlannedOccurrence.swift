@@ -9,6 +9,13 @@ package struct PlannedOccurrence: Sendable, Hashable {
     package let fold: Int
     package let instant: Date
 
+    package init(date: CivilDate, minute: Int, fold: Int, instant: Date) {
+        self.date = date
+        self.minute = minute
+        self.fold = fold
+        self.instant = instant
+    }
+
     /// `02:30:00`.
     package var slot: String { "\((minute / 60).twoDigits):\((minute % 60).twoDigits):00" }
 

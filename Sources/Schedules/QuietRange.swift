@@ -1,5 +1,6 @@
 /// A range of local time in which a schedule does not fire.
 package struct QuietRange: Sendable, Hashable, Codable {
+    /// Why it is quiet; decides the outcome that is written down.
     package enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
         /// A stretch without runs, such as an examination week.
         case blackout

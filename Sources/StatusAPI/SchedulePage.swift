@@ -47,12 +47,18 @@ struct SchedulePage: Sendable {
     let oddNights: [Night]
     let occurrences: [Row]
     let commands: [String]
+    /// Of this page, for its forms.
+    let href: String
+    let offersChanges: Bool
 
-    var hasNext: Bool { !next.isEmpty }
-    var hasOddNights: Bool { !oddNights.isEmpty }
-    var hasOccurrences: Bool { !occurrences.isEmpty }
+    // The templates see stored properties only.
+    let hasNext: Bool
+    let hasOddNights: Bool
+    let hasOccurrences: Bool
 
-    init(_ details: ScheduleDetails, now: Date) {
+    init(_ details: ScheduleDetails, now: Date, offersChanges: Bool) {
+        self.offersChanges = offersChanges
+        href = "/schedules/\(details.schedule.id)"
         let view = details.schedule
         let definition = view.definition
         let zone = TimeZone(identifier: definition.timeZone) ?? .gmt
@@ -77,12 +83,16 @@ struct SchedulePage: Sendable {
             (next, oddNights, rules) = ([], [], Self.rules(definition))
             fault = error.description
         }
+        hasNext = !next.isEmpty
+        hasOddNights = !oddNights.isEmpty
+        hasOccurrences = !occurrences.isEmpty
     }
 
     private static func rules(_ definition: ScheduleDefinition) -> [String] {
         var rules = [definition.overlap.words, definition.catchUp.words]
         if definition.jitterSeconds > 0 {
-            rules.append("Each occurrence starts up to \(LocalTime.duration(Double(definition.jitterSeconds))) late, to spread the load.")
+            let most = LocalTime.duration(Double(definition.jitterSeconds))
+            rules.append("Each occurrence starts up to \(most) late, to spread the load.")
         }
         if let limit = definition.pauseAfterFailures {
             rules.append(

@@ -32,13 +32,17 @@ enum StatusRouter {
         ).addRoutes(to: router)
         if let operations = sources.operations {
             OperationsController(operations: operations).addRoutes(to: router)
+            ScheduleOrdersController(operations: operations).addRoutes(to: router.group("/api/v1/schedules"))
             DeadController(operations: operations).addRoutes(to: router.group("/api/v1/dead"))
             AuditController(operations: operations).addRoutes(to: router.group("/api/v1/audit"))
             OperationsPageController(
                 operations: operations, templates: templates, offersChanges: configuration.offersChanges(sources)
             ).addRoutes(to: router)
         }
-        SchedulePageController(reader: sources.reader, templates: templates).addRoutes(to: router)
+        SchedulePageController(
+            reader: sources.reader, templates: templates, operations: sources.operations,
+            offersChanges: configuration.offersChanges(sources)
+        ).addRoutes(to: router)
         return router
     }
 }

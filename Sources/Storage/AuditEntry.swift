@@ -8,7 +8,7 @@ package struct AuditEntry: Sendable {
     package var action: AuditAction
     /// A kind and a name: `job 0192…`, `schedule district/nightly`.
     package var subject: String
-    /// What is to be compared later; nil where there was nothing, or where it is of no use. No secrets, no personal data.
+    /// What is to be compared later; nil where there was nothing, or where it is of no use. No secrets.
     package var before: (any Encodable & Sendable)?
     /// What holds now.
     package var after: (any Encodable & Sendable)?

@@ -2,8 +2,8 @@ import FoundationEssentials
 import Jobs
 package import Postgres
 
-/// The audit: who did what to which job, schedule or setting. Rows are added and never changed; each carries a hash over
-/// itself and the one before it.
+/// The audit: who did what to which job, schedule or setting. Rows are added and never changed; each carries a hash
+/// over itself and the one before it.
 package struct AuditStore: Sendable {
     /// Rows that one statement reads.
     private static let batch = 1000
@@ -61,7 +61,7 @@ package struct AuditStore: Sendable {
         return PageView(rows: try rows.map(Self.row), limit: limit)
     }
 
-    /// Rows in the order in which they were written, a batch at a time; empty after the last. Served by the primary key.
+    /// Rows in the order in which they were written, a batch at a time; empty after the last. By the primary key.
     package func batch(_ filter: AuditFilter = AuditFilter(), after: Int64) async throws -> [AuditRow] {
         try await database.query(
             """

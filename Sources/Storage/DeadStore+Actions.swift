@@ -3,11 +3,12 @@ import Jobs
 import Postgres
 
 extension DeadStore {
-    /// Begins a retry or a discard, does its first batch, and writes it into the audit. Call it in a transaction; what is
-    /// left is done by `carryOn()`.
+    /// Begins a retry or a discard, does its first batch, and writes it into the audit. Call it in a transaction; what
+    /// is left is done by `carryOn()`.
     ///
     /// - Parameter expected: the number that the person saw; if it is another by now, nothing happens.
-    /// - Throws: `StorageError` with `.changed` if the number is another one, `.refused` if a retry of messages is asked for.
+    /// - Throws: `StorageError` with `.changed` if the number is another one, `.refused` if a retry of messages is
+    ///   asked for.
     package func begin(
         _ verb: DeadActionView.Verb, _ scope: DeadScope, expected: Int64, by actor: String, reason: String
     ) async throws -> DeadActionView {

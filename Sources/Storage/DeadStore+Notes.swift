@@ -2,8 +2,8 @@ package import Jobs
 import Postgres
 
 extension DeadStore {
-    /// Puts a note and a name to a group, and writes it into the audit; nil leaves what there is, an empty text takes it
-    /// away. Call it in a transaction.
+    /// Puts a note and a name to a group, and writes it into the audit; nil leaves what there is, an empty text takes
+    /// it away. Call it in a transaction.
     ///
     /// - Throws: `StorageError` with `.notFound` if there is no such group.
     package func annotate(
@@ -22,7 +22,7 @@ extension DeadStore {
                 after: ["note": newNote, "assigned_to": newName], reason: reason))
     }
 
-    /// Puts a note to one failed step, and writes it into the audit. Call it in a transaction. Served by the primary key.
+    /// Puts a note to one failed step, and writes it into the audit. Call it in a transaction. By the primary key.
     ///
     /// - Throws: `StorageError` with `.notFound` if it is not a failed step.
     package func annotate(_ step: StepID, note: String?, by actor: String) async throws {

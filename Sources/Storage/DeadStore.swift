@@ -117,6 +117,7 @@ package struct DeadStore: Sendable {
             ).first?.decode("n")
             return DeadPreview(count: count ?? 0, overtaken: 0)
         }
+        try await requireInstitution(scope.institution)
         let row = try await database.query(
             """
             SELECT count(*) AS n, count(*) FILTER (WHERE \(Self.isOvertaken)) AS overtaken
@@ -130,6 +131,15 @@ package struct DeadStore: Sendable {
         let overtaken = try row?.decode("overtaken", as: Int64.self) ?? 0
         guard verb == .retry, !scope.includesOvertaken else { return DeadPreview(count: count, overtaken: 0) }
         return DeadPreview(count: count - overtaken, overtaken: overtaken)
+    }
+
+    /// A name that is none must never mean all. Served by the unique key of the slug.
+    ///
+    /// - Throws: `StorageError` with `.notFound`.
+    private func requireInstitution(_ slug: String?) async throws {
+        guard let slug else { return }
+        let rows = try await database.query("SELECT FROM institution WHERE slug = \(slug)")
+        if rows.isEmpty { throw StorageError(.notFound, "There is no institution '\(slug)'.") }
     }
 
     static func noGroup(_ id: Int64) -> StorageError {

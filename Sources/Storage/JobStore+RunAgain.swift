@@ -3,7 +3,7 @@ package import Jobs
 package import Postgres
 
 extension JobStore {
-    /// Begins a new job that takes over the earlier steps of an old one, their counts and their files, and begins at a step.
+    /// Begins a new job that takes over the earlier steps of an old one, their counts and files, and begins at a step.
     ///
     /// The old job stays as it is: what happened once is not rewritten. The new one has the integration's settings of
     /// now, so that it shows whether a mended setting helps.

@@ -21,8 +21,8 @@ package struct OperatorActions: Sendable {
     /// Puts the failed step of a job back into its queue, in the same job.
     ///
     /// - Parameter includesOvertaken: also if a later job of the integration has been completed since.
-    /// - Throws: `StorageError` with `.notFound` if there is no such job, `.refused` if no step of it is failed or it is
-    ///   overtaken.
+    /// - Throws: `StorageError` with `.notFound` if there is no such job, `.refused` if no step of it is failed or it
+    ///   is overtaken.
     package func retry(
         _ job: JobID, by actor: String, reason: String, includesOvertaken: Bool = false
     ) async throws -> StepID {

@@ -70,7 +70,7 @@ package struct ScheduleOperations: Sendable {
     /// Ends a pause.
     ///
     /// - Returns: false if there was none.
-    package func resume(_ id: Int64, by person: String, now: Date) async throws -> Bool {
+    package func resume(_ id: Int64, now: Date) async throws -> Bool {
         let schedule = try await take(id)
         guard let pause = schedule.pause, pause.covers(now) else { return false }
         try await store.set(SchedulePause(from: pause.from, until: now, reason: pause.reason, by: pause.by), of: id)
@@ -131,16 +131,17 @@ package struct ScheduleOperations: Sendable {
         let rules = try schedule.definition.rules()
         let day = 86_400.0
         let begin = Date(timeIntervalSince1970: Double(first.dayNumber) * day - 2 * day)
-        let end = min(Date(timeIntervalSince1970: Double(last.dayNumber) * day + 3 * day), schedule.nextPlanned ?? now, now)
-        // Beyond the limit by what other days around the range may hold; started ones count too, which keeps it bounded.
+        let latest = Date(timeIntervalSince1970: Double(last.dayNumber) * day + 3 * day)
+        let end = min(latest, schedule.nextPlanned ?? now, now)
+        // Those of the days around the range and those that began a job count too, which keeps the search bounded.
         let found = rules.calculator.occurrences(after: begin, through: end, limit: Self.backfillLimit * 20)
             .filter { $0.date >= first && $0.date <= last && $0.instant < schedule.nextPlanned ?? .distantFuture }
         let started = try await store.started(schedule.id, among: found)
         let open = found.filter { !started.contains($0.key) }
         guard open.count <= Self.backfillLimit else {
             throw ScheduleError(
-                "\(open.count) occurrences of \(first) to \(last) never began; \(Self.backfillLimit) may be begun at once. "
-                    + "Take a shorter range.")
+                "\(open.count) occurrences of \(first) to \(last) never began; "
+                    + "\(Self.backfillLimit) may be begun at once. Take a shorter range.")
         }
         return open
     }

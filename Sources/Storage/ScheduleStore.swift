@@ -27,6 +27,7 @@ package struct ScheduleStore: Sendable {
         /// What its jitter and its log lines call it.
         package var key: String { Self.key(integration: integration, slug: slug) }
 
+        /// The same before it is stored.
         package static func key(integration: Int64, slug: String) -> String { "\(integration)/\(slug)" }
     }
 

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import Jobs
+import Postgres
 import Schedules
 import Storage
 
@@ -25,10 +27,8 @@ extension SchedulesCommand {
             let cluster = try await Cluster(role: "schedules")
             try await cluster.withPool("schedules") { pool in
                 let id = try await name.id(in: StatusQueries(pool))
-                let run = try await pool.withTransaction {
-                    try await ScheduleOperations($0).run(
-                        id, guarded: after ? .after : anyway ? .anyway : .refuse, by: Operator.name)
-                }
+                let run = try await OperatorActions(pool).runSchedule(
+                    id, guarded: after ? .after : anyway ? .anyway : .refuse, by: Operator.name, reason: nil)
                 switch run {
                 case .begun(let job, let other):
                     print("Job \(job)\(other.map { ", after job \($0)" } ?? "")")
@@ -51,8 +51,7 @@ extension SchedulesCommand {
             help: "Goes on by itself then: a local time of the schedule's zone such as 2027-08-15 or 2027-08-15T06:30.")
         var until: String?
 
-        @Option(help: "Why; people read it beside what did not start.")
-        var reason: String = ""
+        @OptionGroup var why: ReasonOption
 
         func validate() throws {
             if let until, LocalMinute(until) == nil {
@@ -68,10 +67,8 @@ extension SchedulesCommand {
                 let zone =
                     try await queries.schedule(id).flatMap { TimeZone(identifier: $0.definition.timeZone) } ?? .gmt
                 let end = until.flatMap(LocalMinute.init).map { LocalTime.moment($0, in: zone) }
-                try await pool.withTransaction {
-                    try await ScheduleOperations($0).pause(
-                        id, until: end, reason: reason, by: Operator.name, now: Date())
-                }
+                try await OperatorActions(pool).pauseSchedule(
+                    id, until: end, by: Operator.name, reason: why.reason)
                 print("Paused\(end.map { " until \(LocalTime.text($0, in: zone))" } ?? " until it is resumed").")
             }
         }
@@ -86,9 +83,7 @@ extension SchedulesCommand {
             let cluster = try await Cluster(role: "schedules")
             try await cluster.withPool("schedules") { pool in
                 let id = try await name.id(in: StatusQueries(pool))
-                let wasPaused = try await pool.withTransaction {
-                    try await ScheduleOperations($0).resume(id, by: Operator.name, now: Date())
-                }
+                let wasPaused = try await OperatorActions(pool).resumeSchedule(id, by: Operator.name, reason: nil)
                 print(wasPaused ? "Resumed." : "It was not paused.")
             }
         }
@@ -122,16 +117,12 @@ extension SchedulesCommand {
             try await cluster.withPool("schedules") { pool in
                 let id = try await name.id(in: StatusQueries(pool))
                 if let confirm {
-                    let jobs = try await pool.withTransaction {
-                        try await ScheduleOperations($0).backfill(
-                            id, from: first, through: last, expected: confirm, by: Operator.name, now: Date())
-                    }
+                    let jobs = try await OperatorActions(pool).backfillSchedule(
+                        id, from: first, through: last, expected: confirm, by: Operator.name, reason: nil)
                     for job in jobs { print("Job \(job)") }
                     return
                 }
-                let plan = try await pool.withTransaction {
-                    try await ScheduleOperations($0).backfillPlan(of: id, from: first, through: last, now: Date())
-                }
+                let plan = try await OperatorActions(pool).backfillPlan(of: id, from: first, through: last)
                 for occurrence in plan { print("\(occurrence.date) \(occurrence.clock)") }
                 print(
                     plan.isEmpty

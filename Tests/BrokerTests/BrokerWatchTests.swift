@@ -6,8 +6,8 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-/// What an operator may do to a broker under running processes, and how soon the watch says so. It does harm to users and
-/// to the whole node, so the node is its own.
+/// What an operator may do to a broker under running processes, and how soon the watch says so. It does harm to users
+/// and to the whole node, so the node is its own.
 @Suite(.serialized, .ownRabbitMQ, .timeLimit(.minutes(2)))
 struct BrokerWatchTests {
     /// The bound for finding and for mending alike; the watch looks every second here, every 5 s in the product.

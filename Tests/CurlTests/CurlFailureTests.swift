@@ -43,6 +43,30 @@ struct CurlFailureTests {
         }
     }
 
+    @Test(arguments: [HTTPRequest.Method.post, .patch])
+    func `what must not happen twice is not sent again when a connection that was used before dies`(
+        method: HTTPRequest.Method
+    ) async throws {
+        let heard = NIOLockedValueBox(0)
+        let server = try ScriptedServer { connection in
+            while true {
+                let head = connection.readHead()
+                if head.isEmpty { return }
+                guard head.hasPrefix("GET") else {
+                    heard.withLockedValue { $0 += 1 }
+                    return
+                }
+                connection.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            }
+        }
+        try await withCurl { curl in
+            _ = try await curl.send(request("/", port: server.port)).collect()
+            let error = try await failure { try await curl.send(request(method, "/", port: server.port)) }
+            #expect(error.requestMayHaveArrived)
+        }
+        #expect(heard.withLockedValue(\.self) == 1)
+    }
+
     @Test
     func `a connection cut in the middle of an upload proves that the whole never arrived`() async throws {
         let server = try ScriptedServer { connection in _ = connection.readHead() }

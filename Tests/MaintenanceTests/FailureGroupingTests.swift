@@ -1,6 +1,7 @@
 import Broker
 import EngineTestSupport
 import Jobs
+import LocalServers
 import Logging
 import Maintenance
 import Postgres
@@ -74,7 +75,7 @@ struct FailureGroupingTests {
                         && letters.health.status == .connected
                 }
                 _ = try await publisher.publish(
-                    [StepPublication(id: 1, message: StepMessage(job: job, ordinal: 1, kind: .extract))])
+                    [StepPublication(StepMessage(job: job, ordinal: 1, kind: .extract))])
                 let delivery = try #require(try await workers.nextBatch(max: 1).first)
                 try await workers.reject(delivery, requeue: false)
                 let store = DeadStore(database.pool)

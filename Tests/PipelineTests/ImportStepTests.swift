@@ -311,7 +311,8 @@ struct ImportStepTests {
         }
     }
 
-    @Test func `a job that took an archive over finds its own import, whose files carry the old job's name`() async throws {
+    @Test func `a job that took an archive over finds its own import, though its files name the old job`() async throws
+    {
         try await CanvasScene.with { scene in
             let old = try await job(scene)
             _ = try await attempt(old, scene)

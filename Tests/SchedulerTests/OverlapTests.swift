@@ -58,7 +58,8 @@ struct OverlapTests {
             let outcomes = try await database.queries.occurrences(
                 of: try #require(try await database.queries.schedules().rows.first).id)
             #expect(outcomes.map(\.outcome) == [.skipped, .started, .started])
-            let waiting = try await database.pool.query("SELECT job_id, after_job FROM outbox WHERE after_job IS NOT NULL")
+            let waiting = try await database.pool.query(
+                "SELECT job_id, after_job FROM outbox WHERE after_job IS NOT NULL")
             let (job, after) = try #require(waiting.first).decode((UUID.self, UUID.self))
             #expect([JobID(job), JobID(after)] == outcomes.dropFirst().map(\.job))
         }
@@ -117,7 +118,7 @@ struct OverlapTests {
             // Begun before the pause ended; by the clock of the test, which is not the database's.
             try await database.pool.execute("UPDATE occurrence SET fired_at = planned_at")
             _ = try await database.pool.withTransaction {
-                try await ScheduleOperations($0).resume(view.id, by: "dana", now: resumed)
+                try await ScheduleOperations($0).resume(view.id, now: resumed)
             }
             try await tick(database, hour: 4)
             #expect(try await last(database).outcome == .started)

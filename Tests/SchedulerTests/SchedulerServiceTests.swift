@@ -99,7 +99,7 @@ struct SchedulerServiceTests {
                     "2026-03-01 00:00:00 missed false", "2026-03-01 01:00:00 missed false",
                     "2026-03-01 02:00:00 started true",
                 ])
-            #expect(recorder.lines(from: .warning).count { $0 == "An occurrence was missed" } == 2)
+            #expect(recorder.lines(from: .warning).count { $0 == "An occurrence did not start" } == 2)
             #expect(try await database.queries.schedules().rows.first?.nextAt == midnight.addingTimeInterval(3 * 3600))
         }
     }

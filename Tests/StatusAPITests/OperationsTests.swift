@@ -115,8 +115,9 @@ struct OperationsTests {
 
     @Test func `without a login, or without any token, nothing is changed and no button is shown`() async throws {
         try await withFailure { fixture, job, group in
-            #expect(try await fixture.post("/dead/\(group)/retry", "expected=1&reason=x").status == 401)
-            #expect(try await state(job, fixture) == "failed")
+            let refused = try await fixture.post("/dead/\(group)/retry", "expected=1&reason=x")
+            let state = try await state(job, fixture)
+            #expect(refused.status == 401 && state == "failed")
         }
         try await StatusFixture.with { fixture in
             let rows = SampleRows(database: fixture.pool)

@@ -114,7 +114,96 @@ struct SchedulePagesTests {
 
     @Test func `without schedules the page says how to make one`() async throws {
         try await StatusFixture.with { fixture in
-            #expect(try await fixture.get("/schedules").text.contains("rosterline apply FILE"))
+            let page = try await fixture.get("/schedules")
+            #expect(page.text.contains("rosterline apply FILE"))
+        }
+    }
+}
+
+/// Orders about schedules by page and program.
+@Suite(.postgres, .timeLimit(.minutes(1)))
+struct ScheduleOrderTests {
+    private static let bearer: HTTPFields = [.authorization: "Bearer s3cret", .contentType: "application/json"]
+
+    /// A schedule that fires each night at two, and was last decided up to tomorrow.
+    private func put(_ fixture: StatusFixture) async throws -> Int64 {
+        let integration = try await SampleRows(database: fixture.pool).integration()
+        let definition = ScheduleDefinition(cron: "0 2 * * *", timeZone: "UTC")
+        let next = try #require(try definition.rules().calculator.next(after: Date())).instant
+        try await ScheduleStore(fixture.pool).put(
+            "nightly", integration: integration, kind: .rosterSync, definition: definition,
+            next: .init(planned: next, start: next))
+        return try #require(
+            try await StatusQueries(fixture.pool).schedule(
+                institution: "north", integration: "nightly", slug: "nightly"))
+    }
+
+    @Test func `a schedule is run, paused, resumed and backfilled, and the audit tells of it`() async throws {
+        try await StatusFixture.with(token: "s3cret") { fixture in
+            let path = "/api/v1/schedules/\(try await put(fixture))"
+            let run = try await fixture.post("\(path)/run", "{}", headers: Self.bearer)
+            #expect(run.status == 202 && (run.json["jobs"] as? [String])?.count == 1)
+            let refused = try await fixture.post("\(path)/run", "{}", headers: Self.bearer)
+            #expect(refused.status == 409 && refused.text.contains("anyway"))
+            let after = try await fixture.post("\(path)/run", #"{"overlap":"after"}"#, headers: Self.bearer)
+            #expect(after.json["after_job"] as? String == (run.json["jobs"] as? [String])?.first)
+            let pause = try await fixture.post(
+                "\(path)/pause", #"{"until":"2099-01-01","reason":"repairs"}"#, headers: Self.bearer)
+            #expect(pause.status == 200)
+            let shown = try await fixture.get(path, headers: Self.bearer).json["schedule"] as? [String: Any]
+            #expect((shown?["pause"] as? [String: Any])?["until"] as? String == "2099-01-01T00:00:00.000Z")
+            #expect(try await fixture.post("\(path)/resume", "{}", headers: Self.bearer).status == 200)
+            let plan = try await fixture.get(
+                "\(path)/backfill?from=2026-01-01&to=2026-01-03", headers: Self.bearer)
+            #expect(
+                plan.json["occurrences"] as? [String] == ["2026-01-01 02:00", "2026-01-02 02:00", "2026-01-03 02:00"])
+            let body = #"{"from":"2026-01-01","to":"2026-01-03","expected":3,"reason":"outage"}"#
+            let backfill = try await fixture.post("\(path)/backfill", body, headers: Self.bearer)
+            #expect(backfill.status == 202 && (backfill.json["jobs"] as? [String])?.count == 3)
+            #expect(try await fixture.post("\(path)/backfill", body, headers: Self.bearer).status == 400)
+            let rows = try await AuditStore(fixture.pool).rows(AuditFilter(), before: nil).rows
+            #expect(
+                rows.map(\.action) == [
+                    "schedule.backfill", "schedule.resume", "schedule.pause", "schedule.run_now", "schedule.run_now",
+                ])
+            #expect(Set(rows.map(\.subject)) == ["schedule north/nightly/nightly"])
+            #expect(rows.first?.reason == "outage")
+        }
+    }
+
+    @Test func `a page's forms do the same, and only with a token`() async throws {
+        try await StatusFixture.with(token: "s3cret") { fixture in
+            let path = "/schedules/\(try await put(fixture))"
+            let form: HTTPFields = [
+                .authorization: "Basic " + Data("dana:s3cret".utf8).base64EncodedString(),
+                .contentType: "application/x-www-form-urlencoded",
+            ]
+            #expect(try await fixture.get(path, headers: form).text.contains("Run now"))
+            let pause = try await fixture.post("\(path)/pause", "until=&reason=repairs", headers: form)
+            #expect(pause.status == 303 && pause.headers[.location] == path)
+            #expect(try await fixture.get(path, headers: form).text.contains("paused by dana (page): repairs"))
+            let confirm = try await fixture.get("\(path)/backfill?from=2026-01-01&to=2026-01-02", headers: form)
+            #expect(
+                confirm.text.contains("2\u{A0}occurrences") && confirm.text.contains("name=\"expected\" value=\"2\""))
+        }
+        try await StatusFixture.with { fixture in
+            let path = "/schedules/\(try await put(fixture))"
+            #expect(try await !fixture.get(path).text.contains("Run now"))
+            #expect(try await fixture.post("\(path)/resume", "").status == 403)
+        }
+    }
+
+    @Test(arguments: [
+        ("pause", #"{"until":"tomorrow","reason":"x"}"#), ("pause", "{}"), ("run", #"{"overlap":"perhaps"}"#),
+        ("backfill", #"{"from":"2026-01-02","to":"2026-01-01","expected":1}"#),
+        ("backfill", #"{"from":"2026-13-02","to":"2026-01-01","expected":1}"#),
+        ("pause", #"{"until":"2020-01-01","reason":"x"}"#),
+    ])
+    func `what cannot be meant is refused`(order: String, body: String) async throws {
+        try await StatusFixture.with(token: "s3cret") { fixture in
+            let id = try await put(fixture)
+            let answer = try await fixture.post("/api/v1/schedules/\(id)/\(order)", body, headers: Self.bearer)
+            #expect(answer.status == 400, "\(answer.text)")
         }
     }
 }

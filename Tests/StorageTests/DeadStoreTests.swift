@@ -191,17 +191,24 @@ struct DeadStoreTests {
         }
     }
 
-    @Test func `an order may be limited to an institution`() async throws {
+    @Test func `an order may be limited to an institution, and a name that is none does not mean all`() async throws {
         try await EngineDatabase.with { database in
+            _ = try await IntegrationStore(database.pool).put(institution: "other", name: "Other")
             _ = try await fail(database)
             try await group(database)
             let dead = try await onlyGroup(database)
             let store = DeadStore(database.pool)
-            #expect(try await store.preview(.retry, DeadScope(group: dead.id, institution: "school")).count == 1)
-            #expect(try await store.preview(.retry, DeadScope(group: dead.id, institution: "other")).count == 0)
-            _ = try await actions(database).begin(
-                .retry, DeadScope(group: dead.id, institution: "other"), expected: 0, by: "m", reason: "r")
+            func scope(_ slug: String) -> DeadScope { DeadScope(group: dead.id, institution: slug) }
+            #expect(try await store.preview(.retry, scope("school")).count == 1)
+            #expect(try await store.preview(.retry, scope("other")).count == 0)
+            _ = try await actions(database).begin(.retry, scope("other"), expected: 0, by: "m", reason: "r")
             #expect(try await store.group(dead.id)?.members == 1)
+            let refusal = await #expect(throws: StorageError.self) {
+                try await actions(database).begin(.discard, scope("nobody"), expected: 0, by: "m", reason: "r")
+            }
+            #expect(refusal?.code == .notFound)
+            _ = try await actions(database).begin(.retry, scope("school"), expected: 1, by: "m", reason: "r")
+            #expect(try await store.group(dead.id)?.members == 0)
         }
     }
 

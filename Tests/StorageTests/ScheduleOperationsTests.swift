@@ -44,12 +44,18 @@ struct ScheduleOperationsTests {
             let first = try await operate(database) { try await $0.run(id, guarded: .refuse, by: "dana") }
             guard case .begun(let job, nil) = first else { throw CancellationError() }
             #expect(try await database.queries.jobs().rows.map(\.postedBy) == ["dana, schedule nightly"])
-            guard case .refused(let others) = try await operate(database, { try await $0.run(id, guarded: .refuse, by: "dana") })
+            guard
+                case .refused(let others) = try await operate(
+                    database, { try await $0.run(id, guarded: .refuse, by: "dana") })
             else { throw CancellationError() }
             #expect(others.map(\.id) == [job])
-            guard case .begun(let second, job) = try await operate(database, { try await $0.run(id, guarded: .after, by: "dana") })
+            guard
+                case .begun(let second, job) = try await operate(
+                    database, { try await $0.run(id, guarded: .after, by: "dana") })
             else { throw CancellationError() }
-            guard case .begun(let third, nil) = try await operate(database, { try await $0.run(id, guarded: .anyway, by: "dana") })
+            guard
+                case .begun(let third, nil) = try await operate(
+                    database, { try await $0.run(id, guarded: .anyway, by: "dana") })
             else { throw CancellationError() }
             #expect(try await waits(database) == [job: nil, second: job, third: nil])
         }
@@ -67,15 +73,15 @@ struct ScheduleOperationsTests {
             let soon = now.addingTimeInterval(60)
             try await operate(database) { try await $0.pause(id, until: later, reason: "more", by: "kim", now: soon) }
             #expect(try await pause() == SchedulePause(from: now, until: later, reason: "more", by: "kim"))
-            #expect(try await operate(database) { try await $0.resume(id, by: "kim", now: soon) })
-            #expect(try await !operate(database) { try await $0.resume(id, by: "kim", now: soon) })
+            #expect(try await operate(database) { try await $0.resume(id, now: soon) })
+            #expect(try await !operate(database) { try await $0.resume(id, now: soon) })
             #expect(try await pause()?.covers(soon) == false)
             #expect(try await pause()?.covers(now) == true)
             await #expect(throws: ScheduleError.self) {
                 try await operate(database) { try await $0.pause(id, until: now, reason: "", by: "kim", now: now) }
             }
             await #expect(throws: StorageError.self) {
-                try await operate(database) { try await $0.resume(99_999, by: "kim", now: now) }
+                try await operate(database) { try await $0.resume(99_999, now: now) }
             }
         }
     }
