@@ -61,6 +61,7 @@ let package = Package(
         .executable(name: "rosterline", targets: ["rosterline"]),
         .executable(name: "rosterline-sim", targets: ["rosterline-sim"]),
         .executable(name: "rosterline-bench", targets: ["rosterline-bench"]),
+        .executable(name: "rosterline-chaos", targets: ["rosterline-chaos"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -149,6 +150,14 @@ let package = Package(
             "rosterline-sim", ["Simulators", "LocalServers", "Curl", arguments, lifecycle, signals, logging, httpTypes]),
         program("rosterline-bench", ["Conversion", "OneRoster", "Archives", "Simulators", arguments, logging]),
 
+        target(
+            "Chaos",
+            [
+                "Jobs", "Storage", "Postgres", "Broker", "RabbitMQ", "Worker", "Scheduler", "LocalServers", "Simulators",
+                logging, lifecycle, locks, niocore, threads, signals,
+            ]),
+        program("rosterline-chaos", ["Chaos", "Broker", "Jobs", "Postgres", "RabbitMQ", "Worker", arguments, logging]),
+
         // Tests: one target for each module; `TestSupport` brings the real servers.
         .target(
             name: "TestSupport", dependencies: ["LocalServers", locks, logging], path: "Tests/TestSupport",
@@ -224,6 +233,7 @@ let package = Package(
             ]),
         tests("RosterlineTests", ["rosterline", configuration]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
+        tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),
         tests("TidyTests", []),
     ],
     cLanguageStandard: .gnu2x
