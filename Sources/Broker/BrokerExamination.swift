@@ -1,86 +1,98 @@
-import Logging
 package import RabbitMQ
 
-/// What `rosterline doctor` asks the broker over AMQP alone, with the rights that every role has.
+/// What `rosterline doctor` asks the broker: what ``BrokerWatch`` looks at, in the same words, and more about its version
+/// and the settings of the queues.
 package enum BrokerExamination {
     /// One finding.
-    package struct Finding: Sendable {
+    package struct Finding: Sendable, Hashable {
+        /// How bad it is.
+        package enum Grade: String, Sendable {
+            case well
+            /// Worth knowing; nothing has to be done.
+            case note
+            case wrong
+        }
+
         package let subject: String
-        package let isWell: Bool
+        package let grade: Grade
         package let words: String
+        /// Empty unless wrong.
         package let remedy: String
+
+        package var isWell: Bool { grade != .wrong }
+
+        package init(_ subject: String, _ grade: Grade, _ words: String, remedy: String = "") {
+            self.subject = subject
+            self.grade = grade
+            self.words = words
+            self.remedy = remedy
+        }
     }
 
-    /// Version, queues, and whether a doorbell would get in: alarms and missing permissions show when one is published
-    /// that no queue wants, so nothing is left behind.
-    ///
-    /// - Throws: `RabbitMQError` if there is no connection to be had.
+    /// Version, exchanges, queues, rights and alarms over AMQP; and the queues' settings, if there is somebody to ask.
+    /// Changes nothing.
+    /// - Parameter settings: asks the broker's management API for its queues; nil where there is none.
     package static func examine(
-        _ configuration: RabbitMQConfiguration, topology: BrokerTopology
-    ) async throws -> [Finding] {
-        let version = try await RabbitMQAdministration.with(configuration) { await $0.serverVersion ?? "?" }
-        let missing = try await topology.missing(configuration)
-        var findings = [
-            isKnown(version)
-                ? Finding(subject: "RabbitMQ", isWell: true, words: "version \(version)", remedy: "")
-                : Finding(
-                    subject: "RabbitMQ", isWell: false, words: "version \(version) has no reliable quorum queues",
-                    remedy: "Use version 3.10 or newer.")
-        ]
-        findings.append(
-            Finding(
-                subject: "queues", isWell: missing.isEmpty,
-                words: missing.isEmpty
-                    ? "every exchange and queue is there" : "missing: \(missing.joined(separator: ", "))",
-                remedy: "Run 'rosterline migrate'."))
-        if missing.isEmpty { findings.append(await publishing(configuration, topology)) }
+        _ configuration: RabbitMQConfiguration, topology: BrokerTopology,
+        settings: (@Sendable () async throws -> [QueueDescription])? = nil
+    ) async -> [Finding] {
+        let use = BrokerUse(publishes: true, queues: topology.queues.map(\.name))
+        let outcome = await BrokerLook(configuration, topology: topology, use: use, repairs: false).take()
+        var findings = version(outcome.version) + found(outcome.sight)
+        guard outcome.version != nil else { return findings }
+        let capabilities = outcome.version.flatMap(BrokerCapabilities.init(version:)) ?? .oldest
+        guard let settings else {
+            let commands = topology.policies(for: capabilities).map { "\n       \($0.command)" }.joined()
+            return findings + [
+                Finding(
+                    "policies", .note,
+                    "not checked, since AMQP does not show them: set rabbitmq.managementUrl, or make sure of:\(commands)"
+                )
+            ]
+        }
+        do {
+            findings += judged(topology, try await settings(), capabilities)
+        } catch {
+            findings.append(
+                Finding(
+                    "policies", .wrong, "could not be read: \(error)",
+                    remedy: "Check rabbitmq.managementUrl and that its user has the tag 'management'."))
+        }
         return findings
     }
 
-    /// 3.10 is the first version whose quorum queues know a message's time to live.
-    static func isKnown(_ version: String) -> Bool {
-        let parts = version.split(separator: ".").prefix(2).compactMap { Int($0) }
-        guard parts.count == 2 else { return false }
-        return (parts[0], parts[1]) >= (3, 10)
+    /// What the version is, and where it differs from the one that the product was tested with.
+    static func version(_ version: String?) -> [Finding] {
+        guard let version else { return [] }
+        guard let capabilities = BrokerCapabilities(version: version) else {
+            return [
+                Finding(
+                    "RabbitMQ", .wrong, "version \(version) has no reliable quorum queues",
+                    remedy: "Use version 3.10 or newer.")
+            ]
+        }
+        return [Finding("RabbitMQ", .well, "version \(version)")]
+            + capabilities.remarks.map { Finding("RabbitMQ", .note, $0) }
     }
 
-    private static func publishing(_ configuration: RabbitMQConfiguration, _ topology: BrokerTopology) async -> Finding
-    {
-        var limits = RabbitMQPublisherLimits()
-        limits.blockedTimeout = .seconds(5)
-        limits.confirmTimeout = .seconds(5)
-        let publisher = RabbitMQPublisher(
-            configuration: configuration, limits: limits,
-            logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() })
-        let outcome = await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await publisher.run() }
-            defer { group.cancelAll() }
-            return await probe(publisher, topology)
+    private static func found(_ sight: TroubleHistory.Sight) -> [Finding] {
+        if sight.troubles.isEmpty {
+            return [
+                Finding("queues", .well, "every exchange and queue is there"),
+                Finding("publishing", .well, "the user may publish, and no alarm stops it"),
+            ]
         }
-        return outcome
+        return sight.troubles.map { Finding("broker", .wrong, $0.words, remedy: $0.remedy) }
     }
 
-    private static func probe(_ publisher: RabbitMQPublisher, _ topology: BrokerTopology) async -> Finding {
-        let message = RabbitMQMessage(exchange: topology.stepExchange, routingKey: "doctor", body: [])
-        func wrong(_ error: RabbitMQError) -> Finding {
-            Finding(subject: "publishing", isWell: false, words: "\(error)", remedy: error.remedy)
+    static func judged(
+        _ topology: BrokerTopology, _ queues: [QueueDescription], _ capabilities: BrokerCapabilities
+    ) -> [Finding] {
+        let judgements = topology.judge(queues, by: capabilities)
+        let findings = judgements.map {
+            Finding("queue \($0.queue)", $0.isWrong ? .wrong : .note, $0.words, remedy: $0.isWrong ? $0.remedy : "")
         }
-        do {
-            switch try await publisher.publish([message]).first {
-            case .unknown(let error): return wrong(error)
-            case .rejected:
-                return Finding(
-                    subject: "publishing", isWell: false, words: "the broker refused a message",
-                    remedy: "Read the broker's log.")
-            default:
-                return Finding(
-                    subject: "publishing", isWell: true, words: "the user may publish, and no alarm stops it",
-                    remedy: "")
-            }
-        } catch let error as RabbitMQError {
-            return wrong(error)
-        } catch {
-            return Finding(subject: "publishing", isWell: false, words: "\(error)", remedy: "Read the broker's log.")
-        }
+        if judgements.contains(where: \.isWrong) { return findings }
+        return [Finding("policies", .well, "no setting of a queue can lose a message")] + findings
     }
 }

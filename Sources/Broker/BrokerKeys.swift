@@ -4,6 +4,15 @@ package enum BrokerKeys {
     package enum Log {
         package static let queue = "rabbitmq.queue"
         package static let error = "error"
+        package static let trouble = "rabbitmq.trouble"
+        package static let remedy = "remedy"
+        package static let lastedSeconds = "rabbitmq.outage_seconds"
+    }
+
+    /// Names of metrics.
+    package enum Metric {
+        /// How many troubles of a kind there are now; dimension `kind`.
+        package static let trouble = "rosterline_broker_trouble"
     }
 
     /// Header names.

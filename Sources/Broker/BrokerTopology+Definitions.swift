@@ -59,7 +59,7 @@ extension BrokerTopology {
         let name: String
         let vhost: String
         let pattern: String
-        let applyTo = "queues"
+        let applyTo: String
         let priority: Int
         let definition: [String: BrokerPolicy.Value]
 
@@ -73,7 +73,7 @@ extension BrokerTopology {
     /// Topology and policies as a definitions file, which the broker imports at boot, by `rabbitmqctl
     /// import_definitions`, or through its management API. Importing it twice changes nothing.
     /// - SeeAlso: https://www.rabbitmq.com/docs/definitions
-    package func definitions(virtualHost: String) -> String {
+    package func definitions(virtualHost: String, for capabilities: BrokerCapabilities = .oldest) -> String {
         BrokerPolicy.encode(
             Definitions(
                 exchanges: exchanges.map { Exchange(name: $0.name, vhost: virtualHost, type: $0.kind.rawValue) },
@@ -82,10 +82,10 @@ extension BrokerTopology {
                     Binding(
                         source: $0.exchange, vhost: virtualHost, destination: $0.queue, routingKey: $0.routingKey)
                 },
-                policies: policies.map {
+                policies: policies(for: capabilities).map {
                     Policy(
-                        name: $0.name, vhost: virtualHost, pattern: $0.pattern, priority: $0.priority,
-                        definition: $0.settings)
+                        name: $0.name, vhost: virtualHost, pattern: $0.pattern, applyTo: $0.applyTo,
+                        priority: $0.priority, definition: $0.settings)
                 }))
     }
 }

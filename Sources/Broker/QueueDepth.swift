@@ -7,6 +7,8 @@ package struct QueueDepth: Sendable, Hashable {
     package let queue: String
     /// Nil is the dead-letter queue.
     package let kind: StepKind?
+    /// Of the messages in it; 1 for the dead-letter queue, which holds all.
+    package let version: Int16
     /// Messages ready to be delivered; those that a worker holds are not counted.
     package let ready: Int
     /// Workers that listen to it now.
@@ -17,16 +19,19 @@ package struct QueueDepth: Sendable, Hashable {
     package static func read(
         _ configuration: RabbitMQConfiguration, topology: BrokerTopology
     ) async throws -> [QueueDepth] {
-        let queues: [(String, StepKind?)] =
-            StepKind.allCases.map { (topology.queue(for: $0), $0) } + [(topology.deadQueue, nil)]
+        let queues: [(String, StepKind?, Int16)] =
+            topology.routes.map { (topology.queue(for: $0.kind, version: $0.version), $0.kind, $0.version) }
+            + [(topology.deadQueue, nil, 1)]
         return try await BrokerError.wrapping {
             try await RabbitMQAdministration.with(configuration) { broker in
                 var depths: [QueueDepth] = []
-                for (queue, kind) in queues {
+                for (queue, kind, version) in queues {
                     do {
                         let depth = try await broker.inspect(queue: queue)
                         depths.append(
-                            QueueDepth(queue: queue, kind: kind, ready: depth.messages, consumers: depth.consumers))
+                            QueueDepth(
+                                queue: queue, kind: kind, version: version, ready: depth.messages,
+                                consumers: depth.consumers))
                     } catch let error as RabbitMQError where error.code == .notFound {
                         continue
                     }

@@ -13,24 +13,39 @@ package struct StepDelivery: Sendable {
     package let delivery: RabbitMQDelivery
 }
 
-/// Hears the doorbells of some step kinds, over one connection.
+/// Hears the doorbells of some step kinds, each in the versions that the worker reads, over one connection.
 ///
-/// What is no step message, or one of a version or kind that this program does not know, is rejected into the
-/// dead-letter queue and logged, so nobody else has to deal with it.
+/// What is no step message, or one of a version or kind that was not asked for, is rejected into the dead-letter queue
+/// and logged, so nobody else has to deal with it. The topology sees to it that this does not happen to our own.
 package final class StepConsumer: Service {
     private let consumer: RabbitMQConsumer
+    private let versions: [StepKind: Set<Int16>]
     private let logger: Logger
 
     /// - Parameters:
-    ///   - kinds: one or more.
-    ///   - prefetch: unsettled messages of each kind that may be here; put it well above the size of a batch.
+    ///   - reads: the versions of each kind's messages that are read; one or more of one kind or more.
+    ///   - prefetch: unsettled messages of each queue that may be here; put it well above the size of a batch.
     package init(
-        configuration: RabbitMQConfiguration, topology: BrokerTopology, kinds: [StepKind], prefetch: UInt16,
+        configuration: RabbitMQConfiguration, topology: BrokerTopology, reads: [StepKind: [Int16]], prefetch: UInt16,
         logger: Logger
     ) {
         self.logger = logger
+        versions = reads.mapValues(Set.init)
+        let queues = StepKind.allCases.flatMap { kind in
+            Set(reads[kind] ?? []).sorted().map { topology.queue(for: kind, version: $0) }
+        }
         consumer = RabbitMQConsumer(
-            configuration: configuration, queues: kinds.map(topology.queue(for:)), prefetch: prefetch, logger: logger)
+            configuration: configuration, queues: queues, prefetch: prefetch, logger: logger)
+    }
+
+    /// Reads the versions of these kinds that the topology has queues for.
+    package convenience init(
+        configuration: RabbitMQConfiguration, topology: BrokerTopology, kinds: [StepKind], prefetch: UInt16,
+        logger: Logger
+    ) {
+        self.init(
+            configuration: configuration, topology: topology,
+            reads: topology.versions.filter { kinds.contains($0.key) }, prefetch: prefetch, logger: logger)
     }
 
     /// What can be said of the connection and the queues now.
@@ -52,7 +67,7 @@ package final class StepConsumer: Service {
             batch.reserveCapacity(deliveries.count)
             for delivery in deliveries {
                 do throws(MessageError) {
-                    batch.append(StepDelivery(message: try MessageCodec.decode(delivery.body), delivery: delivery))
+                    batch.append(StepDelivery(message: try read(delivery.body), delivery: delivery))
                 } catch {
                     logger.error(
                         "A message was put aside to the dead letters",
@@ -64,6 +79,13 @@ package final class StepConsumer: Service {
             }
             if !batch.isEmpty { return batch }
         }
+    }
+
+    private func read(_ body: [UInt8]) throws(MessageError) -> StepMessage {
+        let message = try MessageCodec.decode(body)
+        guard let versions = versions[message.kind] else { throw .unknownKind(message.kind.rawValue) }
+        guard versions.contains(message.version) else { throw .unknownVersion(Int(message.version)) }
+        return message
     }
 
     /// Tells the broker that these were heard, with as few frames as possible; those of a lost connection are left out.

@@ -65,13 +65,14 @@ package final class StepPublisher: Service {
 
     private func message(_ publication: StepPublication) -> RabbitMQMessage {
         var headers: [String: RabbitMQValue] = [
-            BrokerKeys.Header.schemaVersion: .integer(Int64(StepMessage.currentVersion))
+            BrokerKeys.Header.schemaVersion: .integer(Int64(publication.message.version))
         ]
         if let traceParent = publication.message.traceParent {
             headers[BrokerKeys.Header.traceParent] = .string(traceParent)
         }
         var message = RabbitMQMessage(
-            exchange: topology.stepExchange, routingKey: publication.message.kind.rawValue,
+            exchange: topology.stepExchange,
+            routingKey: topology.routingKey(for: publication.message.kind, version: publication.message.version),
             body: MessageCodec.encode(publication.message), messageID: publication.message.step.description,
             contentType: BrokerKeys.contentType, headers: headers, type: BrokerKeys.messageType)
         message.properties.applicationID = BrokerKeys.applicationID
@@ -80,6 +81,7 @@ package final class StepPublisher: Service {
 
     private func outcome(of message: StepMessage, _ outcome: PublishOutcome) -> StepPublicationOutcome {
         let operation = "publish \(message.kind.rawValue) step"
+        let queue = topology.queue(for: message.kind, version: message.version)
         switch outcome {
         case .confirmed:
             return .sent
@@ -87,13 +89,13 @@ package final class StepPublisher: Service {
             return .unsent(
                 BrokerError(
                     .unroutable, operation: operation,
-                    remedy: "Create queue \(topology.queue(for: message.kind)) and its binding; migrate does it.",
+                    remedy: "Create queue \(queue) and its binding; migrate does it.",
                     isTransient: false, detail: text))
         case .rejected:
             return .unsent(
                 BrokerError(
                     .rejected, operation: operation,
-                    remedy: "Start more workers for queue \(topology.queue(for: message.kind)); it is full.",
+                    remedy: "Start more workers for queue \(queue); it is full.",
                     isTransient: true))
         case .unknown(let error):
             return .unsent(BrokerError(error))

@@ -5,6 +5,8 @@ package struct JobRequest: Sendable {
     package var kind: JobKind
     /// In the order in which they run; one or more. Those of the kind, unless somebody wants others.
     package var steps: [StepKind]
+    /// Version of the messages of its steps; only workers that read it are handed them.
+    package var version: Int16
     /// Id of the integration.
     package var integration: Int64
     /// Who asked for it, as people will read it.
@@ -20,10 +22,12 @@ package struct JobRequest: Sendable {
 
     package init(
         _ kind: JobKind, integration: Int64, postedBy: String, id: JobID = .random(), priority: JobPriority = .manual,
-        runAfter: Date? = nil, key: JobKey? = nil, afterJob: JobID? = nil, steps: [StepKind]? = nil
+        runAfter: Date? = nil, key: JobKey? = nil, afterJob: JobID? = nil, steps: [StepKind]? = nil,
+        version: Int16 = StepMessage.currentVersion
     ) {
         self.kind = kind
         self.steps = steps ?? kind.steps
+        self.version = version
         self.integration = integration
         self.postedBy = postedBy
         self.id = id

@@ -4,11 +4,18 @@ package import Logging
 package protocol StepHandler: Sendable {
     var kind: StepKind { get }
 
+    /// The versions of the kind's messages that it reads; its worker is handed no other. By default the current one.
+    var versions: [Int16] { get }
+
     /// Runs one attempt.
     ///
     /// Cancellation of the task means stop now: the lease is lost or the process drains.
     /// - Throws: `StepFailure`; any other error counts as transient, with the code `internal`.
     func run(_ context: StepContext) async throws -> StepOutcome
+}
+
+extension StepHandler {
+    package var versions: [Int16] { [StepMessage.currentVersion] }
 }
 
 /// What an attempt is given.

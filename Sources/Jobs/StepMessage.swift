@@ -1,20 +1,27 @@
 /// What travels on the broker: a doorbell. It names a step and carries neither data nor secrets; the truth is the
 /// step's row in Postgres, so a lost or doubled message does no harm.
 package struct StepMessage: Sendable, Hashable {
-    /// The version that this program writes; schemas/messages holds its JSON Schema.
-    package static let currentVersion = 1
+    /// The version that this program writes where nobody says otherwise; schemas/messages holds its JSON Schema.
+    package static let currentVersion: Int16 = 1
 
     package let job: JobID
     /// Position of the step in its job, from 1.
     package let ordinal: Int16
     package let kind: StepKind
+    /// What the step's handler must understand, from 1. Each version of a kind has a queue of its own, so a worker is
+    /// never handed one that it does not read.
+    package let version: Int16
     /// W3C trace context of the enqueuing span, if there was one.
     package let traceParent: String?
 
-    package init(job: JobID, ordinal: Int16, kind: StepKind, traceParent: String? = nil) {
+    package init(
+        job: JobID, ordinal: Int16, kind: StepKind, version: Int16 = StepMessage.currentVersion,
+        traceParent: String? = nil
+    ) {
         self.job = job
         self.ordinal = ordinal
         self.kind = kind
+        self.version = version
         self.traceParent = traceParent
     }
 

@@ -101,6 +101,11 @@ package actor LocalCluster {
             [program, role], environment: variables, log: "\(folder)/log/\(name).log")
     }
 
+    /// Of a role that was started; it may have ended.
+    package func processIdentifier(of name: String) -> Int32? {
+        processes[name]?.processIdentifier
+    }
+
     /// SIGKILL: no time for anything.
     package func kill(_ name: String) async throws {
         try await processes.removeValue(forKey: name)?.kill()

@@ -39,12 +39,14 @@ package actor LocalRabbitMQ {
 
     private let distributionPort: Int
     private let isTemporary: Bool
+    private let membership: Membership?
     private var process: LocalServerProcess?
 
     private init(
         folder: String, password: String, isTemporary: Bool, port: Int?, certificates: LocalRabbitMQCertificates?,
-        usesManagement: Bool
+        usesManagement: Bool, membership: Membership?
     ) throws {
+        self.membership = membership
         self.folder = folder
         self.password = password
         self.isTemporary = isTemporary
@@ -53,7 +55,7 @@ package actor LocalRabbitMQ {
         tlsPort = certificates != nil ? try LocalServerPort.free() : nil
         managementPort = usesManagement ? try LocalServerPort.free() : nil
         distributionPort = try LocalServerPort.free()
-        nodeName = "rosterline\(self.port)@localhost"
+        nodeName = Self.nodeName(port: self.port)
     }
 
     /// Starts a node in the folder and waits until it serves; about 5 to 10 s.
@@ -68,6 +70,12 @@ package actor LocalRabbitMQ {
     package static func start(
         in folder: String? = nil, port: Int? = nil, tls: Bool = false, management: Bool = false
     ) async throws -> LocalRabbitMQ {
+        try await start(in: folder, port: port, tls: tls, management: management, membership: nil)
+    }
+
+    static func start(
+        in folder: String?, port: Int?, tls: Bool, management: Bool, membership: Membership?
+    ) async throws -> LocalRabbitMQ {
         guard access(programs + "/rabbitmq-server", X_OK) == 0 else {
             throw ServerError(
                 .missingProgram, operation: "find \(programs)/rabbitmq-server",
@@ -77,6 +85,7 @@ package actor LocalRabbitMQ {
         for name in ["", "/data", "/log", "/home"] {
             try FileManager.default.createDirectory(atPath: path + name, withIntermediateDirectories: true)
         }
+        try membership?.prepare(path)
         let password = try rememberedPassword(in: path)
         let certificates = tls ? try await LocalRabbitMQCertificates.make(in: path + "/tls") : nil
         // Somebody else may take a free port before the node does: then other ones.
@@ -84,7 +93,7 @@ package actor LocalRabbitMQ {
         for _ in 0..<3 {
             let server = try LocalRabbitMQ(
                 folder: path, password: password, isTemporary: folder == nil, port: port,
-                certificates: certificates, usesManagement: management)
+                certificates: certificates, usesManagement: management, membership: membership)
             do {
                 try await server.configure()
                 try await server.launch()
@@ -183,6 +192,7 @@ extension LocalRabbitMQ {
         if let managementPort {
             lines += ["management.tcp.port = \(managementPort)", "management.tcp.ip = \(host)"]
         }
+        lines += membership?.configuration ?? []
         let text = lines.joined(separator: "\n") + "\n"
         try text.write(toFile: folder + "/rabbitmq.conf", atomically: false, encoding: .utf8)
         chmod(folder + "/rabbitmq.conf", 0o600)

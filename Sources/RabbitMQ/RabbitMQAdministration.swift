@@ -10,7 +10,7 @@ package actor RabbitMQAdministration {
 
     private let guardian = SocketGuard()
     private let configuration: RabbitMQConfiguration
-    private var handle: RabbitMQHandle
+    var handle: RabbitMQHandle
     private var isOpen = false
     private var isChannelOpen = true
 
@@ -52,6 +52,7 @@ package actor RabbitMQAdministration {
 
     /// Says goodbye; every later operation throws `.closed`. Closing twice is fine.
     package func close() {
+        guard isOpen else { return }
         isOpen = false
         handle.close()
         handle = RabbitMQHandle(configuration: configuration, guardian: guardian)
@@ -116,13 +117,19 @@ package actor RabbitMQAdministration {
         try perform { handle throws(RabbitMQError) in try handle.delete(exchange: exchange) }
     }
 
+    /// Closes the socket without a word, for a broker that no longer listens.
+    func drop() {
+        isOpen = false
+        handle = RabbitMQHandle(configuration: configuration, guardian: guardian)
+    }
+
     private func open() throws(RabbitMQError) {
         handle = try RabbitMQHandle.connect(configuration, guardian: guardian)
         serverVersion = handle.serverVersion
         isOpen = true
     }
 
-    private func perform<Result>(
+    func perform<Result>(
         _ body: (inout RabbitMQHandle) throws(RabbitMQError) -> Result
     ) throws(RabbitMQError) -> Result {
         guard isOpen else { throw RabbitMQError(.closed, operation: "administer the broker") }

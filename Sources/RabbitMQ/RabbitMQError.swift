@@ -72,9 +72,12 @@ package struct RabbitMQError: Error, Sendable, Equatable {
 
 extension RabbitMQError: CustomStringConvertible, CustomDebugStringConvertible {
     /// What failed, why, and what to do; `code` is for programs.
-    package var description: String {
+    package var description: String { "Could not \(sentence). \(remedy)" }
+
+    /// What failed and why, to follow "could not"; without a remedy and a full stop.
+    package var sentence: String {
         let reply = replyCode.map { " (\($0))" } ?? ""
-        return "Could not \(operation): \(code.reason)\(reply). \(remedy)"
+        return "\(operation): \(code.reason)\(reply)"
     }
 
     package var debugDescription: String {

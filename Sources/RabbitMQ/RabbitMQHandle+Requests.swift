@@ -66,6 +66,14 @@ extension RabbitMQHandle {
         }
     }
 
+    /// Takes a message if there is one, which needs the right to read; true if there was.
+    mutating func get(queue: String) throws(RabbitMQError) -> Bool {
+        try unsafe request("read queue \(queue)") { handle, pool in
+            let reply = unsafe amqp_basic_get(handle, Self.trafficChannel, pool.bytes(queue), 0)
+            return unsafe rabbitmq_method(reply.reply.id) == RABBITMQ_BASIC_GET_OK
+        }
+    }
+
     mutating func bind(_ binding: RabbitMQBinding) throws(RabbitMQError) {
         try unsafe request("bind queue \(binding.queue)") { handle, pool in
             _ = unsafe amqp_queue_bind(

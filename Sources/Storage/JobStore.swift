@@ -48,7 +48,9 @@ package struct JobStore: Sendable {
         precondition(requests.allSatisfy { $0.key == nil }, "jobs with a key begin one by one")
         guard !requests.isEmpty else { return }
         let steps = requests.flatMap { request in
-            request.steps.enumerated().map { (job: request.id.uuid, ordinal: Int16($0 + 1), kind: $1.rawValue) }
+            request.steps.enumerated().map {
+                (job: request.id.uuid, ordinal: Int16($0 + 1), kind: $1.rawValue, version: request.version)
+            }
         }
         let rows = try await database.query(
             """
@@ -65,11 +67,11 @@ package struct JobStore: Sendable {
                 SELECT * FROM unnest(\(requests.map(\.id.uuid))::uuid[], \(requests.map(\.runAfter))::timestamptz[],
                     \(requests.map(\.afterJob?.uuid))::uuid[]) AS a (id, run_after, after_job)
             ), planned AS (
-                INSERT INTO step (job_id, ordinal, kind, state, queued_at, run_after)
-                SELECT s.job_id, s.ordinal, s.kind, CASE WHEN s.ordinal = 1 THEN 'queued' ELSE 'pending' END,
+                INSERT INTO step (job_id, ordinal, kind, version, state, queued_at, run_after)
+                SELECT s.job_id, s.ordinal, s.kind, s.version, CASE WHEN s.ordinal = 1 THEN 'queued' ELSE 'pending' END,
                     CASE WHEN s.ordinal = 1 THEN clock_timestamp() END, coalesce(a.run_after, clock_timestamp())
                 FROM unnest(\(steps.map(\.job))::uuid[], \(steps.map(\.ordinal))::smallint[],
-                    \(steps.map(\.kind))::text[]) AS s (job_id, ordinal, kind)
+                    \(steps.map(\.kind))::text[], \(steps.map(\.version))::smallint[]) AS s (job_id, ordinal, kind, version)
                 JOIN begun b ON b.id = s.job_id JOIN asked a ON a.id = s.job_id
                 RETURNING job_id, ordinal, kind, version, run_after
             ), rung AS (

@@ -196,10 +196,10 @@ package struct OutboxStore: Sendable {
 
     private static func message(_ row: PostgresRow) throws -> StepMessage {
         let (job, ordinal, kind, version) = try row.decode((UUID.self, Int16.self, String.self, Int16.self))
-        _ = version
         return StepMessage(
             job: JobID(job), ordinal: ordinal,
-            kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind"))
+            kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind"),
+            version: version)
     }
 
     /// Puts tickets back that the broker did not take; they are due again after the pause. A step that runs has been

@@ -51,7 +51,8 @@ extension StatusQueries {
             SELECT ordinal, token, worker, started_at, ended_at, outcome, error_code, error_message FROM attempt
             WHERE job_id = \(id.uuid)
             UNION ALL
-            SELECT ordinal, fencing_token, lease_owner, claimed_at, NULL, NULL, NULL, NULL FROM step
+            SELECT ordinal, fencing_token, lease_owner, coalesce(claimed_at, started_at, clock_timestamp()), NULL, NULL, NULL,
+                NULL FROM step
             WHERE job_id = \(id.uuid) AND state = 'running'
             ORDER BY ordinal DESC, token DESC LIMIT \(Self.mostAttempts)
             """)

@@ -10,8 +10,15 @@ struct DefinitionsCommand: AsyncParsableCommand {
             "Prints the broker's policies (dead letters, limits) as a definitions file for 'rabbitmqctl import_definitions'.",
         discussion: "Policies cannot be set over AMQP; without them a message that is put aside is lost.")
 
+    @Option(name: .customLong("for"), help: "The broker's version, 3.10 or newer; what 3.10 takes, all take.")
+    var version = "3.10"
+
     func run() async throws {
+        guard let capabilities = BrokerCapabilities(version: version) else {
+            throw ValidationError("'\(version)' is no version of RabbitMQ from 3.10 on. Give it as 4.1.")
+        }
         let cluster = try await Cluster(role: "definitions")
-        print(try cluster.topology().definitions(virtualHost: cluster.rabbitMQ("definitions").virtualHost))
+        let virtualHost = try cluster.rabbitMQ("definitions").virtualHost
+        print(try cluster.topology().definitions(virtualHost: virtualHost, for: capabilities))
     }
 }

@@ -44,6 +44,11 @@ struct Finding: CustomStringConvertible, Sendable {
         Finding(isWell: true, description: "ok     \(subject): \(words)")
     }
 
+    /// Worth knowing; nothing has to be done.
+    static func note(_ subject: String, _ words: String) -> Finding {
+        Finding(isWell: true, description: "note   \(subject): \(words)")
+    }
+
     static func wrong(_ subject: String, _ words: String, remedy: String) -> Finding {
         Finding(isWell: false, description: "WRONG  \(subject): \(words)\n       \(remedy)")
     }

@@ -38,13 +38,21 @@ struct Examination {
         }
     }
 
-    /// Version, alarms, queues and permissions.
+    /// Version, alarms, queues and rights; and the settings of the queues, where there is somebody to ask.
     func broker() async -> [Finding] {
-        let remedy = "Check ROSTERLINE_RABBITMQ_URL, and that the broker runs and lets this user in."
-        return await examine("RabbitMQ", remedy: remedy) {
-            let report = try await BrokerExamination.examine(cluster.rabbitMQ("doctor"), topology: cluster.topology())
-            return report.map {
-                $0.isWell ? .well($0.subject, $0.words) : .wrong($0.subject, $0.words, remedy: $0.remedy)
+        await examine("RabbitMQ", remedy: "Check ROSTERLINE_RABBITMQ_URL.") {
+            let topology = try cluster.topology()
+            let names = topology.queues.map(\.name)
+            let management = try cluster.brokerManagement()
+            let report = await BrokerExamination.examine(
+                try cluster.rabbitMQ("doctor"), topology: topology,
+                settings: management.map { management in { @Sendable in try await management.queues(named: names) } })
+            return report.map { finding in
+                switch finding.grade {
+                case .well: .well(finding.subject, finding.words)
+                case .note: .note(finding.subject, finding.words)
+                case .wrong: .wrong(finding.subject, finding.words, remedy: finding.remedy)
+                }
             }
         }
     }

@@ -3,6 +3,7 @@ import Broker
 import Dispatcher
 import Maintenance
 import Postgres
+import RabbitMQ
 import Scheduler
 import Storage
 
@@ -40,6 +41,9 @@ struct SchedulerCommand: AsyncParsableCommand {
                 patience: try settings.duration("maintenance.patienceSeconds"),
                 retention: .seconds(try settings.whole("maintenance.retentionDays") * 86_400)),
             logger: cluster.logger)
-        try await cluster.run([pool, publisher, bells, dispatcher, maintenance, scheduler])
+        let watch = try cluster.brokerWatch(
+            use: BrokerUse(publishes: true), readsSettings: true,
+            isBlocked: { publisher.health.status == .blocked })
+        try await cluster.run([pool, watch, publisher, bells, dispatcher, maintenance, scheduler])
     }
 }

@@ -66,6 +66,12 @@ extension Setting {
         Setting(
             "rabbitmq.url", .secret, "The broker, as amqps://user:password@host:5671/vhost; further hosts after commas."
         ),
+        Setting(
+            "rabbitmq.managementUrl", .secret,
+            "The broker's management API, as https://user:password@host:15671; lets policies be checked."),
+        Setting(
+            "rabbitmq.watchSeconds", .seconds(1...60), default: "5",
+            "Time between two looks at the broker's queues, rights and alarms; each is a login."),
         Setting("rabbitmq.prefix", .text, default: "rosterline", "Begins the names of queues and exchanges."),
         Setting(
             "artifacts.folder", .text, default: "/var/lib/rosterline/artifacts",

@@ -41,7 +41,9 @@ struct StatusCommand: AsyncParsableCommand {
                 }
             ],
             logger: cluster.logger)
-        try await cluster.run([pool, polling, status])
+        // It neither publishes nor consumes, but its metrics are the ones that are served.
+        let watch = try cluster.brokerWatch(use: BrokerUse(), readsSettings: true)
+        try await cluster.run([pool, watch, polling, status])
         http.shutdown()
     }
 }

@@ -21,19 +21,20 @@ struct WorkerCommand: AsyncParsableCommand {
         let cancellations = PostgresListener(
             configuration: postgres, channels: [JobStore.cancelChannel], logger: cluster.logger)
         let kinds = try Self.kinds(settings.required("worker.kinds"))
-        let consumer = StepConsumer(
-            configuration: try cluster.rabbitMQ("consumer"), topology: try cluster.topology(), kinds: kinds,
-            prefetch: UInt16(try settings.whole("worker.prefetch")), logger: cluster.logger)
         let slots = try settings.whole("worker.slots")
         let threads = NIOThreadPool(numberOfThreads: slots)
         threads.start()
         let http = try cluster.http()
+        let handlers = try handlers(cluster, pool: pool, http: http, work: HeavyWork(threads: threads))
+            .filter { kinds.contains($0.kind) }
+        let topology = try cluster.topology()
+        let reads = Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0.versions) })
+        let consumer = StepConsumer(
+            configuration: try cluster.rabbitMQ("consumer"), topology: topology, reads: reads,
+            prefetch: UInt16(try settings.whole("worker.prefetch")), logger: cluster.logger)
         let drain = try settings.duration("worker.drainSeconds")
         let worker = WorkerService(
-            database: pool, consumer: consumer,
-            handlers: try handlers(cluster, pool: pool, http: http, work: HeavyWork(threads: threads)).filter {
-                kinds.contains($0.kind)
-            },
+            database: pool, consumer: consumer, handlers: handlers,
             configuration: WorkerConfiguration(
                 name: Cluster.processName, slots: slots, lease: try settings.duration("worker.leaseSeconds"),
                 drain: drain,
@@ -42,7 +43,9 @@ struct WorkerCommand: AsyncParsableCommand {
                     firstDelay: try settings.duration("worker.retrySeconds"),
                     throttleLimit: try settings.whole("worker.throttles"))),
             cancellations: cancellations.notifications.map { _ in () }, logger: cluster.logger)
-        try await cluster.run([pool, cancellations, consumer, worker], patience: drain + .seconds(10))
+        let heard = reads.flatMap { kind, versions in versions.map { topology.queue(for: kind, version: $0) } }
+        let watch = try cluster.brokerWatch(use: BrokerUse(queues: heard.sorted()))
+        try await cluster.run([pool, cancellations, watch, consumer, worker], patience: drain + .seconds(10))
         http.shutdown()
         try await threads.shutdownGracefully()
     }

@@ -7,13 +7,14 @@ import Testing
 
 /// Runs the body with a topology of its own, and removes that afterwards.
 func withTopology(
-    creates: Bool = true, _ body: (RabbitMQConfiguration, BrokerTopology) async throws -> Void
+    creates: Bool = true, versions: [StepKind: [Int16]] = BrokerTopology.currentVersions,
+    _ body: (RabbitMQConfiguration, BrokerTopology) async throws -> Void
 ) async throws {
     let server = try #require(RabbitMQServer.current)
     var configuration = RabbitMQConfiguration(
         hosts: [.init(server.host, port: server.port)], user: server.user, password: server.password)
     configuration.backoff.cap = .seconds(1)
-    let topology = BrokerTopology(prefix: RabbitMQServer.prefix() + "rosterline")
+    let topology = BrokerTopology(prefix: RabbitMQServer.prefix() + "rosterline", versions: versions)
     if creates { try await topology.create(configuration) }
     try await body(configuration, topology)
     try await topology.delete(configuration)

@@ -30,6 +30,38 @@ struct StepMessagingTests {
         }
     }
 
+    @Test func `old and new workers hear only the versions that they read`() async throws {
+        try await withTopology(versions: [.extract: [1, 2], .convert: [1]]) { configuration, topology in
+            let old = StepConsumer(
+                configuration: configuration, topology: topology, reads: [.extract: [1]], prefetch: 10,
+                logger: Logger(label: "test"))
+            try await withStepServices(configuration, topology, kinds: [.extract]) { publisher, both in
+                await both.pause()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await old.run() }
+                    defer { group.cancelAll() }
+                    let first = StepMessage(job: .random(), ordinal: 1, kind: .extract, version: 1)
+                    let second = StepMessage(job: .random(), ordinal: 1, kind: .extract, version: 2)
+                    let sent = try await publisher.publish([
+                        StepPublication(id: 1, message: second), StepPublication(id: 2, message: first),
+                    ])
+                    #expect(sent == [.sent, .sent])
+                    let heard = try await old.nextBatch(max: 10)
+                    #expect(heard.map(\.message) == [first])
+                    try await old.acknowledge(heard)
+                    await both.resume()
+                    let rest = try await both.nextBatch(max: 10)
+                    #expect(rest.map(\.message) == [second])
+                    #expect(rest.first?.delivery.queue == topology.queue(for: .extract) + ".v2")
+                    #expect(rest.first?.delivery.headers["schema-version"]?.number == 2)
+                    try await both.acknowledge(rest)
+                }
+            }
+            let depths = try await QueueDepth.read(configuration, topology: topology)
+            #expect(depths.map(\.version) == [1, 2, 1, 1])
+        }
+    }
+
     @Test func `a kind without a queue stays unsent and says what to do`() async throws {
         try await withTopology { configuration, topology in
             try await RabbitMQAdministration.with(configuration) {
@@ -73,6 +105,7 @@ struct StepMessagingTests {
             "no message", #"{"job":"x","kind":"extract","step":1,"v":1}"#,
             #"{"job":"01934f6e-8a00-7cc3-9f5b-0d1c2b3a4958","kind":"extract","step":1,"v":99}"#,
             #"{"job":"01934f6e-8a00-7cc3-9f5b-0d1c2b3a4958","kind":"dance","step":1,"v":1}"#,
+            #"{"job":"01934f6e-8a00-7cc3-9f5b-0d1c2b3a4958","kind":"extract","step":1,"v":2}"#,
         ])
     func `what is no step is put aside and does not stop the others`(body: String) async throws {
         try await withTopology { configuration, topology in

@@ -93,13 +93,14 @@ struct EngineScene: Sendable {
     /// Runs a worker beside the body; afterwards it is cancelled, unless the body has shut it down.
     func withWorker(
         _ handlers: [any StepHandler], _ configuration: WorkerConfiguration = EngineScene.configuration(),
+        cancellations: any AsyncSequence<Void, Never> & Sendable = AsyncStream<Void> { _ in },
         _ body: @Sendable (RunningWorker) async throws -> Void
     ) async throws {
         let consumer = StepConsumer(
             configuration: broker, topology: topology, kinds: StepKind.allCases, prefetch: 64, logger: logger)
         let worker = WorkerService(
             database: database.pool, consumer: consumer, handlers: handlers, configuration: configuration,
-            logger: logger)
+            cancellations: cancellations, logger: logger)
         let members: [any Service] = [consumer, worker]
         let services = ServiceGroup(
             configuration: .init(

@@ -89,15 +89,15 @@ import Worker
         #expect(ending.runAfter == now)
     }
 
-    @Test func `throttling waits until the time that was given, and costs nothing`() throws {
+    @Test func `throttling waits until the time that was given, and costs no try`() throws {
         let until = now.addingTimeInterval(100)
         let ending = try ending(.throttled(until: until), failures: 99)
         #expect(ending.to == .queued)
         #expect(ending.outcome == .retry)
-        #expect(ending.cost == .nothing)
+        #expect(ending.cost == .throttle)
         #expect(ending.runAfter == until)
         // 1 760 000 100 s after the epoch is 08:55:00.
-        #expect(ending.result.reason == "Throttled until 08:55:00 UTC; this costs no try.")
+        #expect(ending.result.reason == "Throttled until 08:55:00 UTC, attempt 1 of 20: It broke.")
     }
 
     @Test(arguments: [-100, 0, 30])

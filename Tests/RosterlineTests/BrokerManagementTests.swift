@@ -1,0 +1,54 @@
+import Broker
+import Curl
+import LocalServers
+import Logging
+import RabbitMQ
+import Testing
+
+@testable import rosterline
+
+@Suite(.timeLimit(.minutes(2)))
+struct BrokerManagementTests {
+    @Test func `the doctor sees the settings that apply to a queue, and what they would lose`() async throws {
+        let node = try await LocalRabbitMQ.start(management: true)
+        let configuration = RabbitMQConfiguration(
+            hosts: [.init(node.host, port: node.port)], user: node.user, password: node.password)
+        let topology = BrokerTopology()
+        try await topology.create(configuration)
+        let port = try #require(node.managementPort)
+        let url = "http://\(node.user):\(node.password)@\(node.host):\(port)/"
+        let examine = { @Sendable (url: String) async throws -> [BrokerExamination.Finding] in
+            let management = try BrokerManagement(
+                url: url, virtualHost: "/", http: CurlClient(logger: Logger(label: "test")))
+            let names = topology.queues.map(\.name) + ["rosterline.nobody"]
+            return await BrokerExamination.examine(configuration, topology: topology) {
+                try await management.queues(named: names)
+            }
+        }
+        let bare = try await examine(url).filter { !$0.isWell }
+        #expect(Set(bare.map(\.subject)) == Set(topology.queues.map { "queue \($0.name)" }))
+        #expect(bare.contains { $0.words.contains("vanishes") })
+        for policy in topology.policies { try await node.ctl(policy.commandArguments) }
+        let mended = try await examine(url)
+        #expect(mended.allSatisfy(\.isWell), "\(mended)")
+        #expect(mended.contains { $0.words == "no setting of a queue can lose a message" })
+        // A policy of a higher priority that somebody else has set for everything.
+        try await node.ctl(["set_policy", "--priority", "99", "all", ".*", #"{"message-ttl":1000}"#])
+        let shadowed = try await examine(url).filter { !$0.isWell }
+        #expect(
+            shadowed.contains { $0.words.contains("after 1000 ms") && $0.remedy.contains("Policy 'all' applies now") })
+        let refused = try await examine(url.replacing(node.password, with: "wrong"))
+        #expect(refused.last?.words.contains("does not accept user and password") == true)
+        try await node.stop()
+    }
+
+    @Test(arguments: ["", "host:15672", "https://host:15671", "amqp://a:b@host", "https://user@host"])
+    func `an address without what is needed is refused without being shown`(url: String) {
+        #expect {
+            _ = try BrokerManagement(url: url, virtualHost: "/", http: CurlClient(logger: Logger(label: "test")))
+        } throws: { error in
+            let text = "\(error)"
+            return text.contains("rabbitmq.managementUrl") && (url.isEmpty || !text.contains("'\(url)'"))
+        }
+    }
+}

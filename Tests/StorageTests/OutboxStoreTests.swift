@@ -1,0 +1,157 @@
+import EngineTestSupport
+import FoundationEssentials
+import Jobs
+import Postgres
+import Storage
+import TestSupport
+import Testing
+
+@Suite(.postgres, .timeLimit(.minutes(1)))
+struct OutboxStoreTests {
+    /// Reserves steps of the one institution there is.
+    private func reserve(_ count: Int, in database: EngineDatabase) async throws -> [JobID] {
+        let lane = try #require(try await OutboxStore(database.pool).backlog(limit: 100).lanes.first)
+        return try await OutboxStore(database.pool).reserve(
+            [OutboxStore.Grant(institution: lane.institution, count: count, tokens: nil)], dispatcher: 7
+        ).map(\.job)
+    }
+
+    @Test func `manual jobs go before nightly ones, and those before what is made up for`() async throws {
+        try await EngineDatabase.with { database in
+            var jobs: [JobPriority: JobID] = [:]
+            for priority in [JobPriority.backfill, .nightly, .manual] {
+                let request = JobRequest(
+                    .rosterSync, integration: database.integration, postedBy: "test", priority: priority)
+                try await database.jobs.begin([request])
+                jobs[priority] = request.id
+            }
+            #expect(try await reserve(2, in: database) == [jobs[.manual], jobs[.nightly]])
+            #expect(try await reserve(2, in: database) == [jobs[.backfill]])
+        }
+    }
+
+    @Test func `what is in flight takes room, from the ring to the end of the attempt`() async throws {
+        try await EngineDatabase.with { database in
+            try await database.pool.execute("UPDATE institution SET concurrent_steps = 3")
+            for _ in 0..<5 { _ = try await database.begin() }
+            let outbox = OutboxStore(database.pool)
+            #expect(try await outbox.backlog(limit: 100).lanes.first?.room == 3)
+            let first = try #require(try await reserve(2, in: database).first)
+            #expect(try await outbox.backlog(limit: 100).lanes.first?.room == 1)
+            #expect(try await outbox.backlog(limit: 100).inFlight == 2)
+            let lease = try await database.claim(first).lease
+            #expect(try await outbox.backlog(limit: 100).lanes.first?.room == 1)
+            try await database.end(lease, .fail, as: .failed)
+            #expect(try await outbox.backlog(limit: 100).lanes.first?.room == 2)
+            #expect(try await outbox.backlog(limit: 2).lanes.first?.due == 2, "counts no further than it needs")
+        }
+    }
+
+    @Test func `tokens that a batch leaves are kept`() async throws {
+        try await EngineDatabase.with { database in
+            try await database.pool.execute("UPDATE institution SET steps_per_minute = 60, burst = 5")
+            for _ in 0..<3 { _ = try await database.begin() }
+            let outbox = OutboxStore(database.pool)
+            let lane = try #require(try await outbox.backlog(limit: 100).lanes.first)
+            #expect(lane.bucket?.burst == 5)
+            _ = try await outbox.reserve(
+                [OutboxStore.Grant(institution: lane.institution, count: 2, tokens: 3)], dispatcher: 7)
+            let left = try #require(try await outbox.backlog(limit: 100).lanes.first?.bucket)
+            #expect(left.tokens == 3)
+            #expect(abs(left.refilledAt.timeIntervalSinceNow) < 30)
+        }
+    }
+
+    @Test func `only one decides at a time`() async throws {
+        try await EngineDatabase.with { database in
+            try await database.pool.withTransaction { first in
+                #expect(try await OutboxStore(first).takeTurn())
+                let second = try await database.pool.withTransaction { try await OutboxStore($0).takeTurn() }
+                #expect(second == false)
+            }
+            #expect(try await database.pool.withTransaction { try await OutboxStore($0).takeTurn() })
+        }
+    }
+
+    @Test(arguments: [
+        (PauseStore.Scope.institution, "school"), (.integration, "school/nightly"), (.queue, "extract"),
+        (.kind, "roster_sync"),
+    ])
+    func `what is paused is not rung for, not taken, and goes on when it is resumed`(
+        scope: PauseStore.Scope, target: String
+    ) async throws {
+        try await EngineDatabase.with { database in
+            let pauses = PauseStore(database.pool)
+            let outbox = OutboxStore(database.pool)
+            let rung = try await database.begin()
+            try await database.silence()
+            _ = try await database.begin()
+            try await pauses.pause(scope, target, until: nil, reason: "Rollover.", by: "ana")
+            #expect(try await outbox.backlog(limit: 9).lanes.isEmpty)
+            // A bell that rang before the pause: its step is handed back.
+            let step = StepID(job: rung, ordinal: 1)
+            #expect(try await database.steps.claim([step], owner: "w", for: .seconds(30)).isEmpty)
+            #expect(try await database.bells().contains(step))
+            #expect(try await pauses.all().map(\.reason) == ["Rollover."])
+            #expect(try await pauses.resume(scope, target))
+            #expect(try await outbox.backlog(limit: 9).lanes.map(\.due) == [2])
+            #expect(try await database.steps.claim([step], owner: "w", for: .seconds(30)).count == 1)
+            #expect(try await pauses.resume(scope, target) == false)
+        }
+    }
+
+    @Test func `a pause ends by itself, and other targets go on meanwhile`() async throws {
+        try await EngineDatabase.with { database in
+            let pauses = PauseStore(database.pool)
+            _ = try await database.begin()
+            try await pauses.pause(.queue, "import", until: nil, reason: "Test.", by: "ana")
+            try await pauses.pause(
+                .kind, "roster_sync", until: Date(timeIntervalSinceNow: -1), reason: "Test.", by: "ana")
+            #expect(try await OutboxStore(database.pool).backlog(limit: 9).lanes.map(\.due) == [1])
+            #expect(try await pauses.all().map(\.target) == ["import"])
+        }
+    }
+
+    @Test(arguments: [PauseStore.Scope.institution, .integration])
+    func `nothing that does not exist can be paused`(scope: PauseStore.Scope) async throws {
+        try await EngineDatabase.with { database in
+            let error = await #expect(throws: StorageError.self) {
+                try await PauseStore(database.pool).pause(scope, "elsewhere", until: nil, reason: "Test.", by: "ana")
+            }
+            #expect(error?.code == .notFound)
+        }
+    }
+
+    @Test func `what is put back waits, unless somebody has heard it after all`() async throws {
+        try await EngineDatabase.with { database in
+            let outbox = OutboxStore(database.pool)
+            let heard = try await database.begin()
+            let lost = try await database.begin()
+            #expect(try await reserve(2, in: database).count == 2)
+            _ = try await database.claim(heard)
+            try await outbox.putBack([heard, lost].map { StepID(job: $0, ordinal: 1) }, after: .zero)
+            #expect(try await database.bells() == [StepID(job: lost, ordinal: 1)])
+            // The other way round: put back first, heard then.
+            _ = try await database.claim(lost)
+            #expect(try await database.bells().isEmpty)
+        }
+    }
+
+    @Test func `a checkpoint is there for the next attempt, and gone with the step's end`() async throws {
+        try await EngineDatabase.with { database in
+            let job = try await database.begin()
+            let first = try await database.claim(job)
+            #expect(first.checkpoint == nil)
+            #expect(try await database.steps.save(checkpoint: "page 3", lease: first.lease))
+            try await database.expire(first.lease.step)
+            _ = try await database.steps.rescue(rescueLimit: 3)
+            #expect(try await database.steps.save(checkpoint: "page 4", lease: first.lease) == false)
+            let second = try await database.claim(job)
+            #expect(second.checkpoint == "page 3")
+            try await database.end(second.lease, .complete, as: .completed)
+            let left = try await database.pool.query(
+                "SELECT count(checkpoint)::int AS count FROM step WHERE job_id = \(job.uuid)")
+            #expect(try left.first?.decode("count", as: Int.self) == 0)
+        }
+    }
+}
