@@ -56,7 +56,13 @@ package actor ChaosProcesses {
     /// Seconds of processor time that the process has had so far; nil if there is none.
     func processorSeconds(of name: String) -> Double? {
         guard let process = running[name] else { return nil }
-        return ProcessorTime.seconds(of: process.processIdentifier)
+        return KernelCounts.processorSeconds(of: process.processIdentifier)
+    }
+
+    /// The most memory that the process has had in RAM; nil if there is none.
+    func peakMebibytes(of name: String) -> Int? {
+        guard let process = running[name] else { return nil }
+        return KernelCounts.peakMebibytes(of: process.processIdentifier)
     }
 
     func killAll() async {
@@ -64,25 +70,5 @@ package actor ChaosProcesses {
             // One that is frozen can be killed too.
             try? await kill(name)
         }
-    }
-}
-
-/// Reads what the kernel counts.
-enum ProcessorTime {
-    /// User and system time of a process with all its threads; nil if it is gone.
-    static func seconds(of process: Int32) -> Double? {
-        guard let text = readFile("/proc/\(process)/stat"), let end = text.lastIndex(of: ")") else { return nil }
-        // After the name in brackets: state is the third field of the file, user and system time 14 and 15.
-        let fields = text[end...].dropFirst(2).split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
-    }
-
-    private static func readFile(_ path: String) -> String? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = fread(&buffer, 1, buffer.count, file)
-        return String(decoding: buffer[..<count], as: UTF8.self)
     }
 }

@@ -7,42 +7,51 @@ import Storage
 
 extension ChaosTrial {
     /// What a process of the product gets told; `settings` by their names without `ROSTERLINE_`.
-    private func environment(_ settings: [String: String]) -> [String] {
-        let ports = ports
+    func environment(_ settings: [String: String]) -> [String] {
+        let route = route
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("ROSTERLINE_") }
         variables["ROSTERLINE_POSTGRES_URL"] =
-            "postgres://\(database.user)@\(stage.postgres.host):\(ports.postgres)/\(database.database)?sslmode=disable"
+            "postgres://\(database.user)@\(stage.postgres.host):\(route.postgresPort)/\(database.database)?sslmode=disable"
         variables["ROSTERLINE_RABBITMQ_URL"] =
-            "amqp://\(stage.rabbitMQ.user):\(stage.rabbitMQ.password)@\(stage.rabbitMQ.host):\(ports.broker)"
+            "amqp://\(route.brokerUser):\(route.brokerPassword)@\(route.brokers)"
+        variables["CHAOS_TOKEN"] = "simulator-token"
         variables["ROSTERLINE_RABBITMQ_PREFIX"] = topology.prefix
         for (name, value) in settings { variables["ROSTERLINE_" + name] = value }
         return variables.map { "\($0.key)=\($0.value)" }
     }
 
+    /// Starts a role of the product as it is.
+    func start(_ role: String, as name: String, settings: [String: String]) async throws {
+        try await processes.start(
+            name, [stage.product, role], environment: environment(["LOG_FORMAT": "text"].merging(settings) { $1 }))
+    }
+
     /// Starts the product's scheduler, which also dispatches and keeps the tables.
     func startScheduler(_ name: String = "scheduler", settings: [String: String] = [:]) async throws {
-        try await processes.start(
-            name, [stage.product, "scheduler"],
-            environment: environment(
-                [
-                    "LOG_FORMAT": "text", "DISPATCHER_INTERVAL_SECONDS": pace.dispatcher.secondsText,
-                    "DISPATCHER_SILENCE_SECONDS": pace.silence.secondsText,
-                    "MAINTENANCE_INTERVAL_SECONDS": pace.maintenance.secondsText,
-                    "MAINTENANCE_CANCEL_SECONDS": pace.cancel.secondsText,
-                    "MAINTENANCE_PATIENCE_SECONDS": pace.patience.secondsText,
-                ].merging(settings) { $1 }))
+        try await start(
+            "scheduler", as: name,
+            settings: [
+                "DISPATCHER_INTERVAL_SECONDS": pace.dispatcher.secondsText,
+                "DISPATCHER_SILENCE_SECONDS": pace.silence.secondsText,
+                // What is rescued goes to the end of the broker's queue, so that must not be long.
+                "DISPATCHER_WINDOW": "200", "RABBITMQ_WATCH_SECONDS": size == .long ? "5" : "1",
+                "MAINTENANCE_INTERVAL_SECONDS": pace.maintenance.secondsText,
+                "MAINTENANCE_CANCEL_SECONDS": pace.cancel.secondsText,
+                "MAINTENANCE_PATIENCE_SECONDS": pace.patience.secondsText,
+            ].merging(settings) { $1 })
     }
 
     /// Starts a toy worker; its name is its owner's name in the history.
     func startWorker(
-        _ name: String, slots: Int, lease: Duration? = nil, drain: Duration? = nil, prefetch: Int = 64
+        _ name: String, slots: Int, lease: Duration? = nil, drain: Duration? = nil, prefetch: Int = 64,
+        versions: String = "1"
     ) async throws {
         try await processes.start(
             name,
             [
                 stage.program, "worker", "--name", name, "--slots", "\(slots)", "--prefetch", "\(prefetch)",
                 "--lease", (lease ?? pace.lease).secondsText, "--drain", (drain ?? pace.drain).secondsText,
-                "--retry", pace.retry.secondsText,
+                "--retry", pace.retry.secondsText, "--versions", versions,
             ], environment: environment([:]))
     }
 

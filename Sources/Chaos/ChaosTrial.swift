@@ -30,9 +30,17 @@ package final class ChaosTrial: Sendable {
         /// How jobs of an integration may end; `completed` unless it says otherwise.
         var endings: [Int64: Set<String>] = [:]
         var expectsEffects = true
-        /// What processes use instead of the servers' own ports.
-        var postgresPort: Int?
-        var brokerPort: Int?
+        /// How processes reach the servers.
+        var route: Route
+    }
+
+    /// How processes reach the servers; the servers' own ports unless the scenario puts something between.
+    struct Route: Sendable {
+        var postgresPort: Int
+        /// One or more of `host:port`, with commas.
+        var brokers: String
+        var brokerUser: String
+        var brokerPassword: String
     }
 
     private let state: NIOLockedValueBox<State>
@@ -50,13 +58,18 @@ package final class ChaosTrial: Sendable {
         broker = RabbitMQConfiguration(
             hosts: [.init(stage.rabbitMQ.host, port: stage.rabbitMQ.port)], user: stage.rabbitMQ.user,
             password: stage.rabbitMQ.password)
-        topology = BrokerTopology(prefix: database.database)
+        var versions = BrokerTopology.currentVersions
+        versions[.extract] = [1, 2]
+        topology = BrokerTopology(prefix: database.database, versions: versions)
         folder = stage.folder + "/" + database.database
         processes = ChaosProcesses(logs: folder)
         state = NIOLockedValueBox(
             State(
                 result: ScenarioResult(number: scenario.number, name: scenario.name),
-                generator: SplitMix64(seed: seed &+ UInt64(scenario.number))))
+                generator: SplitMix64(seed: seed &+ UInt64(scenario.number)),
+                route: Route(
+                    postgresPort: stage.postgres.port, brokers: "\(stage.rabbitMQ.host):\(stage.rabbitMQ.port)",
+                    brokerUser: stage.rabbitMQ.user, brokerPassword: stage.rabbitMQ.password)))
     }
 
     /// Makes database, queues and folder.
@@ -127,14 +140,12 @@ package final class ChaosTrial: Sendable {
         state.withLockedValue { $0.expectsEffects = false }
     }
 
-    /// From now on processes reach the servers through these ports; nil is the server's own.
-    func lead(postgres: Int?, broker: Int?) {
-        state.withLockedValue { ($0.postgresPort, $0.brokerPort) = (postgres, broker) }
+    /// Changes the way for processes that are started from now on.
+    func lead(_ change: (inout Route) -> Void) {
+        state.withLockedValue { change(&$0.route) }
     }
 
-    var ports: (postgres: Int, broker: Int) {
-        state.withLockedValue { ($0.postgresPort ?? stage.postgres.port, $0.brokerPort ?? stage.rabbitMQ.port) }
-    }
+    var route: Route { state.withLockedValue(\.route) }
 
     func remember(_ jobs: [JobID]) {
         state.withLockedValue { state in

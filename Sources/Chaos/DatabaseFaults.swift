@@ -38,18 +38,10 @@ enum DatabaseFaults {
 
     private static func freeze(_ trial: ChaosTrial, for time: Duration) async throws {
         guard let server = await trial.stage.postgres.processIdentifier else { return }
-        let processes = children(of: server) + [server]
+        let processes = KernelCounts.children(of: server) + [server]
         for process in processes { kill(process, SIGSTOP) }
         try? await Task.sleep(for: time)
         // In the other order: the server would take its children for dead.
         for process in processes.reversed() { kill(process, SIGCONT) }
-    }
-
-    private static func children(of process: Int32) -> [Int32] {
-        guard let file = fopen("/proc/\(process)/task/\(process)/children", "r") else { return [] }
-        defer { fclose(file) }
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        let count = fread(&buffer, 1, buffer.count, file)
-        return String(decoding: buffer[..<count], as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
     }
 }

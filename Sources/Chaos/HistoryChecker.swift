@@ -23,6 +23,8 @@ package enum HistoryChecker {
         case missing = "completed without its effect"
         /// An effect after the job had been cancelled.
         case afterCancel = "an effect after the cancellation"
+        /// A job began before the one it was to follow had ended.
+        case order = "out of order"
         /// A job has not ended.
         case lost = "a job was lost"
         /// A ticket was left in the outbox though nothing is queued or running.
@@ -57,6 +59,25 @@ package enum HistoryChecker {
             steps[step, default: StepHistory(step: step, expectsEffects: expectsEffects)].take(event)
         }
         return steps.values.sorted { $0.step.description < $1.step.description }.flatMap(\.violations)
+    }
+}
+
+extension HistoryChecker {
+    /// Checks that each job of a chain was first claimed after the one before it had ended.
+    package static func disorder(of chains: [[JobID]], in events: [HistoryEvent]) -> [Violation] {
+        var begins: [JobID: Int64] = [:]
+        var ends: [JobID: Int64] = [:]
+        for event in events.sorted(by: { $0.sequence < $1.sequence }) {
+            guard let job = event.step?.job else { continue }
+            if event.what == .claim { begins[job] = begins[job] ?? event.sequence }
+            if event.what == .finish { ends[job] = event.sequence }
+        }
+        return chains.flatMap { chain in
+            zip(chain, chain.dropFirst()).compactMap { earlier, later in
+                guard let begin = begins[later], begin < ends[earlier] ?? .max else { return nil }
+                return Violation(.order, "job \(later) began before \(earlier) had ended")
+            }
+        }
     }
 }
 

@@ -8,7 +8,10 @@ enum NetworkFaults {
         let stage = trial.stage
         let postgres = try await NetworkProxy.start(to: stage.postgres.host, port: stage.postgres.port)
         let broker = try await NetworkProxy.start(to: stage.rabbitMQ.host, port: stage.rabbitMQ.port)
-        trial.lead(postgres: postgres.port, broker: broker.port)
+        trial.lead { route in
+            route.postgresPort = postgres.port
+            route.brokers = "127.0.0.1:\(broker.port)"
+        }
         for proxy in [postgres, broker] { proxy.set { $0.latency = .milliseconds(isLong ? 200 : 20) } }
         let integration = try await trial.addIntegration(work: ToyWork(isLong ? 50...500 : 50...200))
         try await trial.startScheduler()
@@ -26,7 +29,6 @@ enum NetworkFaults {
             }
         }
         try await trial.waitForEnd(within: .seconds(isLong ? 300 : 60))
-        trial.lead(postgres: nil, broker: nil)
         await trial.processes.killAll()
         await postgres.stop()
         await broker.stop()

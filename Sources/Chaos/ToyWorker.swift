@@ -16,16 +16,19 @@ package struct ToyWorker: Sendable {
     package var worker: WorkerConfiguration
     /// Doorbells of each kind that may wait in the process.
     package var prefetch: UInt16
+    /// The versions of extract messages that it reads; of the other kinds there is one.
+    package var versions: [Int16]
 
     package init(
         database: PostgresConfiguration, broker: RabbitMQConfiguration, topology: BrokerTopology,
-        worker: WorkerConfiguration, prefetch: UInt16
+        worker: WorkerConfiguration, prefetch: UInt16, versions: [Int16] = [1]
     ) {
         self.database = database
         self.broker = broker
         self.topology = topology
         self.worker = worker
         self.prefetch = prefetch
+        self.versions = versions
     }
 
     /// Works until SIGTERM or SIGINT, and then drains.
@@ -35,8 +38,10 @@ package struct ToyWorker: Sendable {
         let effects = PostgresPool(configuration: database, logger: logger)
         let cancellations = PostgresListener(
             configuration: database, channels: [JobStore.cancelChannel], logger: logger)
+        var reads = BrokerTopology.currentVersions
+        reads[.extract] = versions
         let consumer = StepConsumer(
-            configuration: broker, topology: topology, kinds: StepKind.allCases, prefetch: prefetch, logger: logger)
+            configuration: broker, topology: topology, reads: reads, prefetch: prefetch, logger: logger)
         let service = WorkerService(
             database: pool, consumer: consumer,
             handlers: StepKind.allCases.map { ToyHandler($0, history: HistoryStore(effects)) }, configuration: worker,

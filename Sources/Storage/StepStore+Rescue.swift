@@ -30,7 +30,9 @@ extension StepStore {
             ), rescued AS (
                 UPDATE step SET lease_owner = NULL, leased_until = NULL, rescues = step.rescues + 1,
                     state = CASE WHEN step.rescues + 1 >= \(rescueLimit) THEN 'failed' ELSE 'queued' END,
-                    queued_at = clock_timestamp(), run_after = clock_timestamp(),
+                    -- Its place in the order stays what it was: behind all that came since, a rescue would take as long
+                    -- as the institution's backlog.
+                    queued_at = clock_timestamp(), run_after = least(step.run_after, clock_timestamp()),
                     percent = greatest(step.percent, p.percent),
                     reason = CASE WHEN step.rescues + 1 >= \(rescueLimit) THEN NULL
                         ELSE 'The worker stopped answering; rescued ' || (step.rescues + 1) || ' of '

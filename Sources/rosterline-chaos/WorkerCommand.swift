@@ -21,6 +21,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Seconds.") var lease = 30.0
     @Option(help: "Seconds.") var drain = 25.0
     @Option(help: "Seconds.") var retry = 15.0
+    @Option(help: "Versions of extract messages, with commas.") var versions = "1"
 
     func run() async throws {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
@@ -41,7 +42,7 @@ struct WorkerCommand: AsyncParsableCommand {
             worker: WorkerConfiguration(
                 name: name, slots: slots, lease: .seconds(lease), drain: .seconds(drain),
                 retries: RetryPolicy(firstDelay: .seconds(retry), longestDelay: .seconds(retry * 10))),
-            prefetch: UInt16(prefetch)
+            prefetch: UInt16(prefetch), versions: versions.split(separator: ",").compactMap { Int16($0) }
         ).run(logger: Logger(label: name))
     }
 }

@@ -34,6 +34,17 @@ struct RescueTests {
         }
     }
 
+    @Test func `a rescued step keeps its place before those that came later`() async throws {
+        try await EngineDatabase.with { database in
+            let lost = try await database.claim(try await database.begin(), owner: "gone").lease.step
+            try await database.silence()
+            let later = StepID(job: try await database.begin(), ordinal: 1)
+            try await database.expire(lost)
+            _ = try await database.steps.rescue(rescueLimit: 3)
+            #expect(try await database.bells() == [lost, later])
+        }
+    }
+
     @Test func `a step that kills every worker is parked at the limit`() async throws {
         try await EngineDatabase.with { database in
             let job = try await database.begin()
