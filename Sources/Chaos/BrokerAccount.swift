@@ -1,3 +1,4 @@
+import Broker
 import LocalServers
 
 /// A user of the broker's for one scenario, whose rights and password may be taken away: each in one command, since each

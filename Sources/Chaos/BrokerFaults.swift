@@ -1,3 +1,5 @@
+import Broker
+import Postgres
 import FoundationEssentials
 import Jobs
 import LocalServers

@@ -1,4 +1,5 @@
-import FoundationEssentials
+import Postgres
+import Foundation
 import Jobs
 import Simulators
 

@@ -1,3 +1,4 @@
+import Broker
 import FoundationEssentials
 import Glibc
 import Jobs

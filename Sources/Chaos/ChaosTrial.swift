@@ -1,7 +1,8 @@
+import LocalServers
 import Broker
 import FoundationEssentials
-package import Jobs
-package import Logging
+import Jobs
+import Logging
 import NIOConcurrencyHelpers
 import Postgres
 import RabbitMQ

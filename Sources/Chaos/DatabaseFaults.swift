@@ -1,3 +1,4 @@
+import LocalServers
 import Glibc
 import Jobs
 import Postgres

@@ -117,7 +117,7 @@ private struct StepHistory {
         case .fence:
             lease = nil
             isCancelled = true
-        case .move: if event.state == "cancelled" { isCancelled = true }
+        case .move: move(event)
         case .refused, .cancelRequest, .kill: break
         }
     }
@@ -137,6 +137,17 @@ private struct StepHistory {
             return breach(.effect, event, "the lease is \(lease.map { "token \($0.token)" } ?? "nobody's")")
         }
         effects.insert(event.token)
+    }
+
+    /// A step that waited on Canvas ends without a lease; the poller's write names the token of the attempt.
+    private mutating func move(_ event: HistoryEvent) {
+        switch event.state {
+        case "cancelled": isCancelled = true
+        case "completed", "completed_with_warnings":
+            if hasCompleted { breach(.doubled, event, "completed again") }
+            hasCompleted = true
+        default: break
+        }
     }
 
     private mutating func finish(_ event: HistoryEvent) {

@@ -1,5 +1,5 @@
 import FoundationEssentials
-package import Jobs
+import Jobs
 
 /// What a history says in numbers.
 package struct HistoryFigures: Sendable, Hashable {

@@ -1,4 +1,4 @@
-import FoundationEssentials
+package import FoundationEssentials
 package import Jobs
 package import Postgres
 
@@ -26,7 +26,8 @@ package struct HistoryStore: Sendable {
         """,
         """
         CREATE TABLE effect (
-            job_id uuid NOT NULL, ordinal smallint NOT NULL, token bigint NOT NULL, PRIMARY KEY (job_id, ordinal, token)
+            job_id uuid NOT NULL, ordinal smallint NOT NULL, token bigint NOT NULL, at timestamptz NOT NULL,
+            PRIMARY KEY (job_id, ordinal, token)
         )
         """,
         // The row of a step is locked by whoever changes it, so its lines stand in the order of the commits.
@@ -42,7 +43,7 @@ package struct HistoryStore: Sendable {
                 WHEN NEW.state = OLD.state THEN NULL
                 WHEN OLD.state = 'running' AND NEW.rescues > OLD.rescues THEN 'rescue'
                 WHEN OLD.state = 'running' AND NEW.fencing_token > OLD.fencing_token THEN 'fence'
-                WHEN OLD.state IN ('running', 'waiting') THEN 'finish'
+                WHEN OLD.state = 'running' THEN 'finish'
                 ELSE 'move' END;
             IF word IS NOT NULL THEN
                 INSERT INTO history (what, job_id, ordinal, token, owner, leased_until, state)
@@ -57,7 +58,9 @@ package struct HistoryStore: Sendable {
         """
         CREATE FUNCTION write_effect_history() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            INSERT INTO history (what, job_id, ordinal, token) VALUES ('effect', NEW.job_id, NEW.ordinal, NEW.token);
+            -- The moment at which the lease was looked at: the step's row is locked from then on.
+            INSERT INTO history (at, what, job_id, ordinal, token)
+            VALUES (NEW.at, 'effect', NEW.job_id, NEW.ordinal, NEW.token);
             RETURN NULL;
         END
         $$
@@ -86,12 +89,12 @@ package struct HistoryStore: Sendable {
         let rows = try await database.query(
             """
             WITH held AS (
-                SELECT job_id, ordinal, fencing_token FROM step
+                SELECT job_id, ordinal, fencing_token, least(clock_timestamp(), leased_until) AS at FROM step
                 WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
                     AND fencing_token = \(lease.token) AND state = 'running' AND leased_until > clock_timestamp()
                 FOR UPDATE
             ), done AS (
-                INSERT INTO effect SELECT job_id, ordinal, fencing_token FROM held
+                INSERT INTO effect SELECT job_id, ordinal, fencing_token, at FROM held
                 ON CONFLICT DO NOTHING RETURNING job_id
             ), late AS (
                 INSERT INTO history (what, job_id, ordinal, token, owner)

@@ -1,3 +1,4 @@
+import LocalServers
 import Jobs
 
 /// What may happen on the way to the servers.

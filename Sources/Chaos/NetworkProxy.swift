@@ -147,9 +147,8 @@ final class ProxiedConnection: Sendable {
     /// Both ends see a reset.
     func reset() {
         for channel in [client, server] {
-            channel.setOption(.socketOption(.so_linger), value: linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in
-                channel.close(promise: nil)
-            }
+            let isReset = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+            (isReset ?? channel.eventLoop.makeSucceededVoidFuture()).whenComplete { _ in channel.close(promise: nil) }
         }
     }
 }

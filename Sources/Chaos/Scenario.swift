@@ -4,11 +4,17 @@ package struct Scenario: Sendable {
     package let number: Int
     /// As the table shows it.
     package let name: String
+    /// False where it takes more than a test has: it runs in the long form only.
+    package let hasShortForm: Bool
     let body: @Sendable (ChaosTrial) async throws -> Void
 
-    init(_ number: Int, _ name: String, _ body: @escaping @Sendable (ChaosTrial) async throws -> Void) {
+    init(
+        _ number: Int, _ name: String, hasShortForm: Bool = true,
+        _ body: @escaping @Sendable (ChaosTrial) async throws -> Void
+    ) {
         self.number = number
         self.name = name
+        self.hasShortForm = hasShortForm
         self.body = body
     }
 

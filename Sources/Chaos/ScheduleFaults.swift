@@ -60,8 +60,8 @@ enum ScheduleFaults {
     }
 
     private static func makeDue(_ trial: ChaosTrial, planned: Date, every step: Int, from first: Int) async throws {
-        try await trial.patiently {
-            try await trial.pool.execute(
+        _ = try await trial.patiently {
+            _ = try await trial.pool.execute(
                 "UPDATE schedule SET next_at = \(planned) WHERE id % \(Int64(step)) = \(Int64(first))")
         }
     }

@@ -1,5 +1,5 @@
 package import Broker
-package import Jobs
+import Jobs
 package import Logging
 package import Postgres
 package import RabbitMQ

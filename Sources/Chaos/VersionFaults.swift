@@ -1,3 +1,4 @@
+import Postgres
 import Jobs
 
 /// What may happen while a new version is rolled out.

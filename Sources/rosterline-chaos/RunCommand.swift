@@ -47,7 +47,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func chosen() throws -> [Scenario] {
-        guard let only else { return Scenario.all }
+        guard let only else { return Scenario.all.filter { !short || $0.hasShortForm } }
         return try only.split(separator: ",").map { word in
             guard let scenario = Scenario.all.first(where: { "\($0.number)" == word }) else {
                 let known = Scenario.all.map { "\($0.number)" }.joined(separator: ", ")

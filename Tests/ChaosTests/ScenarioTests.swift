@@ -18,7 +18,7 @@ struct ScenarioTests {
     private static let seed =
         ProcessInfo.processInfo.environment["CHAOS_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64(UInt32.max))
 
-    @Test(arguments: Scenario.all.map(\.number))
+    @Test(arguments: Scenario.all.filter(\.hasShortForm).map(\.number))
     func `the cluster bears it`(number: Int) async throws {
         let scenario = try #require(Scenario.all.first { $0.number == number })
         let stage = try await Self.stage.value
