@@ -11,7 +11,7 @@ enum CancelFaults {
         let work = isLong ? 200...3000 : 100...900
         let plain = try await trial.addIntegration(work: ToyWork(work, parts: 3))
         // They go on for longer than anybody waits.
-        let deaf = try await trial.addIntegration("deaf", work: ToyWork(15_000...20_000, isDeaf: true))
+        let deaf = try await trial.addIntegration("deaf", work: ToyWork(isLong ? 15_000...20_000 : 5_000...7_000, isDeaf: true))
         for integration in [plain, deaf] { trial.allow(["cancelled", "completed"], for: integration) }
         try await trial.startScheduler(settings: ["MAINTENANCE_INTERVAL_SECONDS": isLong ? "1" : "0.2"])
         try await trial.startWorkers(3, slots: isLong ? 12 : 6)

@@ -32,12 +32,18 @@ package struct ToyHandler: StepHandler {
             context.progress.report(fraction: Double(part + 1) / Double(work.parts))
             if work.parts > 1 { try await context.save(checkpoint: "\(part + 1)") }
         }
-        guard try await history.effect(under: context.lease) else {
+        guard try await leaveEffect(under: context.lease, isDeaf: work.isDeaf) else {
             // The deaf one does not notice either, and hands in its result under a token of the past.
             if work.isDeaf { return .completed(StepResult()) }
             throw StepFailure(.interrupted, code: "chaos.fenced", message: "The lease was lost before the effect.")
         }
         return .completed(StepResult(counts: ["toy.parts": Int64(work.parts)]))
+    }
+
+    private func leaveEffect(under lease: StepLease, isDeaf: Bool) async throws -> Bool {
+        guard isDeaf else { return try await history.effect(under: lease) }
+        // As in wait: the cancellation must not keep it from trying.
+        return try await Task { try await history.effect(under: lease) }.value
     }
 
     private func wait(_ duration: Duration, isDeaf: Bool) async throws {
