@@ -87,6 +87,7 @@ let package = Package(
         systemLibrary("CArchive", pkgConfig: "libarchive", apt: "libarchive-dev"),
         .target(name: "CLinux"),
         .target(name: "CAssets"),
+        .target(name: "CJobBench", dependencies: ["CPostgres", "CRabbitMQ"]),
 
         // Clients: Swift over C; they know nothing of jobs.
         target("EventLoops", ["CLinux", locks], settings: overC),
@@ -102,17 +103,18 @@ let package = Package(
 
         // Domain: values and rules.
         target("Jobs", [logging]),
+        target("Schedules", ["Jobs"]),
         target("Conversion", ["CSV", "OneRoster"]),
 
         // Adapters.
-        target("Storage", ["Jobs", "Postgres", "CAssets", logging], settings: overC),
+        target("Storage", ["Jobs", "Schedules", "Postgres", "CAssets", logging], settings: overC),
         target("Broker", ["Jobs", "RabbitMQ", logging, metrics, lifecycle]),
         target("Artifacts", ["Jobs", crypto, logging, threads]),
         target("Secrets", []),
         target("Observability", [logging, metrics, locks]),
 
         // Services: none imports another; they meet only in the program.
-        target("Scheduler", ["Jobs", "Storage", "Postgres", logging, lifecycle]),
+        target("Scheduler", ["Jobs", "Schedules", "Storage", "Postgres", logging, lifecycle]),
         target("Dispatcher", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle]),
         target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
         target(
@@ -125,11 +127,13 @@ let package = Package(
         target(
             "ImportPolling",
             ["Jobs", "Storage", "Canvas", "Artifacts", "Curl", "Postgres", logging, metrics, lifecycle]),
-        target("Maintenance", ["Jobs", "Storage", "Postgres", logging, metrics, lifecycle]),
+        target(
+            "Maintenance", ["Jobs", "Storage", "Broker", "RabbitMQ", "Postgres", logging, metrics, lifecycle]),
         target(
             "StatusAPI",
             [
-                "Jobs", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird, mustache,
+                "Jobs", "Schedules", "Storage", "Artifacts", "CSV", "Observability", "CAssets", "Postgres", hummingbird,
+                mustache,
                 logging,
                 httpTypes, lifecycle, niocore, hummingbirdCore,
             ], exclude: ["Web"]),
@@ -141,20 +145,26 @@ let package = Package(
                 "Scheduler", "Dispatcher", "Worker", "Pipeline", "ImportPolling", "Maintenance", "StatusAPI",
                 "Observability",
                 "Storage", "Broker", "Artifacts", "Secrets", "Canvas", "Curl", "Postgres", "RabbitMQ", "Jobs",
-                "Conversion",
+                "Schedules", "Conversion",
                 arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths, httpTypes,
             ]),
         target("LocalServers", [subprocess, logging]),
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
         program(
             "rosterline-sim", ["Simulators", "LocalServers", "Curl", arguments, lifecycle, signals, logging, httpTypes]),
-        program("rosterline-bench", ["Conversion", "OneRoster", "Archives", "Simulators", arguments, logging]),
+        .executableTarget(
+            name: "rosterline-bench",
+            dependencies: [
+                "Conversion", "OneRoster", "Archives", "Simulators", "CJobBench", "Jobs", "Storage", "Broker", "Scheduler",
+                "Dispatcher", "Worker", "Postgres", "RabbitMQ", "LocalServers", arguments, logging, locks, lifecycle,
+                signals,
+            ], exclude: ["Peers"], swiftSettings: overC),
 
         target(
             "Chaos",
             [
-                "Jobs", "Storage", "Postgres", "Broker", "RabbitMQ", "Worker", "Scheduler", "LocalServers", "Simulators",
-                logging, lifecycle, locks, niocore, threads, signals,
+                "Jobs", "Schedules", "Storage", "Postgres", "Broker", "RabbitMQ", "Worker", "Scheduler", "LocalServers",
+                "Simulators", logging, lifecycle, locks, niocore, threads, signals,
             ]),
         program("rosterline-chaos", ["Chaos", "Broker", "Jobs", "Postgres", "RabbitMQ", "Worker", arguments, logging]),
 
@@ -187,14 +197,17 @@ let package = Package(
                 locks,
             ], exclude: ["Fixtures"]),
         tests("JobsTests", ["Jobs"]),
+        tests("SchedulesTests", ["Schedules", "Jobs"]),
         tests("ConversionTests", ["Conversion", "OneRoster", "CSV", "TestSupport"], exclude: ["Fixtures"]),
-        tests("StorageTests", ["Storage", "Jobs", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+        tests(
+            "StorageTests", ["Storage", "Jobs", "Schedules", "Postgres", "EngineTestSupport", "TestSupport", logging]),
         tests("BrokerTests", ["Broker", "Jobs", "RabbitMQ", "LocalServers", "TestSupport", logging]),
         tests("ArtifactsTests", ["Artifacts", "TestSupport"]),
         tests(
             "SchedulerTests",
             [
-                "Scheduler", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging, locks,
+                "Scheduler", "Jobs", "Schedules", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging,
+                locks,
             ]),
         tests(
             "DispatcherTests",
@@ -211,7 +224,10 @@ let package = Package(
             ]),
         tests(
             "MaintenanceTests",
-            ["Maintenance", "Jobs", "Storage", "Postgres", "EngineTestSupport", "TestSupport", logging]),
+            [
+                "Maintenance", "Broker", "RabbitMQ", "LocalServers", "Jobs", "Storage", "Postgres", "EngineTestSupport",
+                "TestSupport", logging,
+            ]),
         tests(
             "ImportPollingTests",
             [
@@ -229,13 +245,14 @@ let package = Package(
         tests(
             "StatusAPITests",
             [
-                "StatusAPI", "Storage", "Jobs", "Postgres", "Artifacts", "Curl", "Observability", "LocalServers",
+                "StatusAPI", "Storage", "Jobs", "Schedules", "Postgres", "Artifacts", "Curl", "Observability",
+                "LocalServers",
                 "TestSupport", hummingbird, httpTypes,
                 logging, metrics, locks, lifecycle,
             ]),
         tests(
             "RosterlineTests",
-            ["rosterline", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
+            ["rosterline", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),
         tests("TidyTests", []),

@@ -25,8 +25,8 @@ package struct BrokerVersion: Sendable, Hashable, Comparable, CustomStringConver
 
 /// What a version of RabbitMQ does by itself, where versions differ in a way that the product must know.
 ///
-/// Recorded from the broker's release notes and manuals. Only 3.10 has been run with the product's tests; the other rows
-/// are as good as those texts.
+/// Recorded from the broker's release notes and manuals. Only 3.10 has been run with the product's tests; the other
+/// rows are as good as those texts.
 package struct BrokerCapabilities: Sendable, Hashable {
     /// What brings a message of a quorum queue nearer to its delivery limit.
     package enum Counted: Sendable, Hashable {

@@ -1,7 +1,7 @@
 package import RabbitMQ
 
-/// What `rosterline doctor` asks the broker: what ``BrokerWatch`` looks at, in the same words, and more about its version
-/// and the settings of the queues.
+/// What `rosterline doctor` asks the broker: what ``BrokerWatch`` looks at, in the same words, and more about its
+/// version and the settings of the queues.
 package enum BrokerExamination {
     /// One finding.
     package struct Finding: Sendable, Hashable {

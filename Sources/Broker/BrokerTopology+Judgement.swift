@@ -2,8 +2,8 @@ import Jobs
 
 /// What the settings of a queue would do to messages, by the rules of the broker's version; pure.
 ///
-/// A doorbell that is lost costs no job, since the step's row is the truth; but the step then waits until it is rung for
-/// again. So every setting that can lose one is refused, and what only surprises is a note.
+/// A doorbell that is lost costs no job, since the step's row is the truth; but the step then waits until it is rung
+/// for again. So every setting that can lose one is refused, and what only surprises is a note.
 extension BrokerTopology {
     /// One thing about a queue that a person should know.
     package struct Judgement: Sendable, Hashable {

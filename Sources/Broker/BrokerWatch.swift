@@ -5,9 +5,9 @@ import ServiceLifecycle
 
 /// Looks at the broker every few seconds, says in words what is wrong, and puts right what it may.
 ///
-/// The clients notice what breaks their own connection. What they cannot notice is what will break the next one, or what
-/// nobody uses just now: a changed password, a right that was taken away, a deleted exchange while nothing is published,
-/// an alarm, a policy under which messages get lost. One watch per process, beside its clients.
+/// The clients notice what breaks their own connection. What they cannot notice is what will break the next one, or
+/// what nobody uses just now: a changed password, a right that was taken away, a deleted exchange while nothing is
+/// published, an alarm, a policy under which messages get lost. One watch per process, beside its clients.
 package struct BrokerWatch: Service {
     private let look: BrokerLook
     private let interval: Duration
@@ -18,8 +18,8 @@ package struct BrokerWatch: Service {
     /// - Parameters:
     ///   - use: what this process needs of the broker.
     ///   - interval: between two looks; 1 s or more. Each look is a login, so mind the number of processes.
-    ///   - settings: asks for troubles that AMQP cannot show, such as policies, by the rules of the broker's version; nil
-    ///     if there is nobody to ask. What it throws is told once for each outage and changes nothing.
+    ///   - settings: asks for troubles that AMQP cannot show, such as policies, by the rules of the broker's version;
+    ///     nil if there is nobody to ask. What it throws is told once for each outage and changes nothing.
     ///   - isBlocked: whether the process's publisher has told of an alarm already, so that it is not told twice.
     package init(
         configuration: RabbitMQConfiguration, topology: BrokerTopology, use: BrokerUse,

@@ -14,6 +14,16 @@ static const unsigned char v002_bytes[] = {
 #embed "../../schemas/migrations/V002_dispatch.sql"
 };
 
+static const char v003_path[] = "schemas/migrations/V003_schedules.sql";
+static const unsigned char v003_bytes[] = {
+#embed "../../schemas/migrations/V003_schedules.sql"
+};
+
+static const char v004_path[] = "schemas/migrations/V004_operations.sql";
+static const unsigned char v004_bytes[] = {
+#embed "../../schemas/migrations/V004_operations.sql"
+};
+
 static const char web_layout_html_path[] = "Sources/StatusAPI/Web/layout.html";
 static const unsigned char web_layout_html_bytes[] = {
 #embed "../StatusAPI/Web/layout.html"
@@ -27,6 +37,46 @@ static const unsigned char web_jobs_html_bytes[] = {
 static const char web_job_html_path[] = "Sources/StatusAPI/Web/job.html";
 static const unsigned char web_job_html_bytes[] = {
 #embed "../StatusAPI/Web/job.html"
+};
+
+static const char web_dead_html_path[] = "Sources/StatusAPI/Web/dead.html";
+static const unsigned char web_dead_html_bytes[] = {
+#embed "../StatusAPI/Web/dead.html"
+};
+
+static const char web_dead_group_html_path[] = "Sources/StatusAPI/Web/dead-group.html";
+static const unsigned char web_dead_group_html_bytes[] = {
+#embed "../StatusAPI/Web/dead-group.html"
+};
+
+static const char web_dead_confirm_html_path[] = "Sources/StatusAPI/Web/dead-confirm.html";
+static const unsigned char web_dead_confirm_html_bytes[] = {
+#embed "../StatusAPI/Web/dead-confirm.html"
+};
+
+static const char web_pauses_html_path[] = "Sources/StatusAPI/Web/pauses.html";
+static const unsigned char web_pauses_html_bytes[] = {
+#embed "../StatusAPI/Web/pauses.html"
+};
+
+static const char web_audit_html_path[] = "Sources/StatusAPI/Web/audit.html";
+static const unsigned char web_audit_html_bytes[] = {
+#embed "../StatusAPI/Web/audit.html"
+};
+
+static const char web_schedules_html_path[] = "Sources/StatusAPI/Web/schedules.html";
+static const unsigned char web_schedules_html_bytes[] = {
+#embed "../StatusAPI/Web/schedules.html"
+};
+
+static const char web_schedule_html_path[] = "Sources/StatusAPI/Web/schedule.html";
+static const unsigned char web_schedule_html_bytes[] = {
+#embed "../StatusAPI/Web/schedule.html"
+};
+
+static const char web_schedule_backfill_html_path[] = "Sources/StatusAPI/Web/schedule-backfill.html";
+static const unsigned char web_schedule_backfill_html_bytes[] = {
+#embed "../StatusAPI/Web/schedule-backfill.html"
 };
 
 static const char web_error_html_path[] = "Sources/StatusAPI/Web/error.html";
@@ -52,9 +102,19 @@ static const unsigned char web_icon_svg_bytes[] = {
 static const asset assets[] = {
     EMBEDDED(v001),
     EMBEDDED(v002),
+    EMBEDDED(v003),
+    EMBEDDED(v004),
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),
     EMBEDDED(web_job_html),
+    EMBEDDED(web_dead_html),
+    EMBEDDED(web_dead_group_html),
+    EMBEDDED(web_dead_confirm_html),
+    EMBEDDED(web_pauses_html),
+    EMBEDDED(web_audit_html),
+    EMBEDDED(web_schedules_html),
+    EMBEDDED(web_schedule_html),
+    EMBEDDED(web_schedule_backfill_html),
     EMBEDDED(web_error_html),
     EMBEDDED(web_status_css),
     EMBEDDED(web_status_js),

@@ -3,6 +3,7 @@ import Jobs
 import NIOConcurrencyHelpers
 import Postgres
 import Scheduler
+import Schedules
 import Storage
 
 /// What may be wrong with clocks.
@@ -41,12 +42,12 @@ enum ClockFaults {
         _ trial: ChaosTrial, _ integration: Int64, _ zone: TimeZone, after begin: Date
     ) async throws -> Int64 {
         let first = nights(in: zone, from: begin, to: begin.addingTimeInterval(86_400))[0]
-        let rows = try await trial.pool.query(
-            """
-            INSERT INTO schedule (integration_id, slug, kind, cron, time_zone, next_at)
-            VALUES (\(integration), 'nightly', 'roster_sync', '15 2 * * *', \(zone.identifier), \(first)) RETURNING id
-            """)
-        return try rows.first?.decode("id", as: Int64.self) ?? 0
+        try await ScheduleStore(trial.pool).put(
+            "nightly", integration: integration, kind: .rosterSync,
+            definition: ScheduleDefinition(cron: "15 2 * * *", timeZone: zone.identifier),
+            next: .init(planned: first, start: first))
+        return Int64(
+            try await trial.count("SELECT id::int FROM schedule WHERE integration_id = \(integration)"))
     }
 
     /// The instants of 02:15 as Foundation knows them; where there is none, one near it.

@@ -1,6 +1,8 @@
 import Foundation
 import Jobs
 import Postgres
+import Schedules
+import Storage
 
 /// What may happen to schedulers.
 enum ScheduleFaults {
@@ -52,17 +54,18 @@ enum ScheduleFaults {
         let parts = calendar.dateComponents([.minute, .hour, .day, .month], from: planned)
         let fields = [parts.minute, parts.hour, parts.day, parts.month].map { "\($0 ?? 0)" }
         let cron = fields.joined(separator: " ") + " *"
-        try await trial.pool.execute(
-            """
-            INSERT INTO schedule (integration_id, slug, kind, cron, time_zone)
-            SELECT id, 'nightly', 'roster_sync', \(cron), 'UTC' FROM unnest(\(integrations)::bigint[]) AS i (id)
-            """)
+        for integration in integrations {
+            try await ScheduleStore(trial.pool).put(
+                "nightly", integration: integration, kind: .rosterSync,
+                definition: ScheduleDefinition(cron: cron, timeZone: "UTC"),
+                next: .init(planned: planned.addingTimeInterval(86_400 * 300), start: planned.addingTimeInterval(86_400 * 300)))
+        }
     }
 
     private static func makeDue(_ trial: ChaosTrial, planned: Date, every step: Int, from first: Int) async throws {
         _ = try await trial.patiently {
             _ = try await trial.pool.execute(
-                "UPDATE schedule SET next_at = \(planned) WHERE id % \(Int64(step)) = \(Int64(first))")
+                "UPDATE schedule SET next_at = \(planned), next_planned_at = \(planned) WHERE id % \(Int64(step)) = \(Int64(first))")
         }
     }
 

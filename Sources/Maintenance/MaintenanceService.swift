@@ -30,8 +30,10 @@ package struct MaintenanceService: Service {
                 do {
                     try await rescue()
                     try await ringAgain()
+                    try await seeToFailures()
                     if ContinuousClock.now >= partitionsDue {
                         try await keepPartitions()
+                        _ = try await DeadStore(database).prune(olderThan: configuration.retention)
                         partitionsDue = .now + .seconds(3600)
                     }
                     _ = outage.ended(at: Date())
@@ -77,6 +79,15 @@ package struct MaintenanceService: Service {
                 "Steps were rung for and nobody came; they are rung for again",
                 metadata: [JobsKeys.Log.count: "\(rung)"])
         }
+    }
+
+    private func seeToFailures() async throws {
+        let failures = FailureGrouping(database: database)
+        let grouped = try await failures.group()
+        if grouped > 0 {
+            logger.info("Steps that failed were put into groups", metadata: [JobsKeys.Log.count: "\(grouped)"])
+        }
+        try await failures.carryOn()
     }
 
     private func keepPartitions() async throws {

@@ -1,3 +1,4 @@
+import Archives
 package import Artifacts
 package import Canvas
 import FoundationEssentials
@@ -9,11 +10,10 @@ package import Storage
 ///
 /// Before a request leaves, the intent is written down. An attempt that finds an intent without an answer does not
 /// send: it looks for the import in Canvas's list first, and adopts it if it is there (`SubmissionPolicy`). When
-/// Canvas has the import, the poller takes over and this attempt ends.
+/// Canvas has the import, the poller takes over and this attempt ends. A step that is run again after its import ended
+/// begins a batch of its own: what Canvas has ended is never adopted.
 package struct ImportStep: StepHandler {
     package let kind = StepKind.importBatch
-
-    private static let batch = 1
 
     private let jobs: JobStore
     private let imports: ImportStore
@@ -42,10 +42,17 @@ package struct ImportStep: StepHandler {
         let account = try IntegrationSettings(decoding: context.job.settings).canvas
         let canvas = try client(account)
         do {
-            let found = try await earlierImport(context, account: account, canvas: canvas)
-            let (id, state) = try await found.asyncOr { try await submit(archive, context: context, canvas: canvas) }
+            let last = try await imports.latest(of: context.lease.step)
+            let live = last.flatMap { $0.isEnded ? nil : $0 }
+            let number = live?.number ?? (last?.number ?? 0) + 1
+            let found = try await live.asyncFlatMap {
+                try await earlierImport($0, archive, context: context, account: account, canvas: canvas)
+            }
+            let (id, state) = try await found.asyncOr {
+                try await submit(archive, as: number, context: context, canvas: canvas)
+            }
             let held = try await imports.submitted(
-                Self.batch, lease: context.lease, canvasID: id, adopted: found != nil, workflowState: state,
+                number, lease: context.lease, canvasID: id, adopted: found != nil, workflowState: state,
                 nextPollAt: Date().addingTimeInterval(configuration.firstPoll / .seconds(1)))
             guard held else { throw Self.leaseLost }
             context.logger.info(
@@ -58,16 +65,18 @@ package struct ImportStep: StepHandler {
 
     /// The import of an attempt before this one, if there was one and Canvas has it.
     private func earlierImport(
-        _ context: StepContext, account: IntegrationSettings.CanvasAccount, canvas: CanvasClient
+        _ batch: ImportStore.Batch, _ archive: ArtifactRecord, context: StepContext,
+        account: IntegrationSettings.CanvasAccount, canvas: CanvasClient
     ) async throws -> (id: String, state: String)? {
-        guard let batch = try await imports.batch(Self.batch, of: context.lease.step) else { return nil }
         if let id = batch.canvasID { return (id, "created") }
         guard batch.submissions > 0 else { return nil }
         // Canvas's clock need not agree with ours; a minute too early only lists more.
         let listed = try await newest(canvas.sisImports(createdSince: batch.intendedAt.addingTimeInterval(-60)))
         let known = try await imports.known(listed.map(\.id), address: account.address)
         let decision = SubmissionPolicy.decide(
-            name: BatchName(job: context.job.id, batch: Self.batch), intendedAt: batch.intendedAt,
+            name: BatchName(job: context.job.id, batch: batch.number),
+            contents: listed.isEmpty ? [] : try await contents(of: archive, context: context),
+            intendedAt: batch.intendedAt,
             candidates: listed.filter { !known.contains($0.id) }.map {
                 .init(id: $0.id, isEnded: $0.state.isTerminal, fileNames: $0.csvAttachments.map(\.name))
             },
@@ -90,6 +99,20 @@ package struct ImportStep: StepHandler {
         }
     }
 
+    /// Names of the files inside the archive. They may carry another name than this batch's: that of the job from which
+    /// the archive was taken over, or that of the batch before.
+    private func contents(of archive: ArtifactRecord, context: StepContext) async throws -> Set<String> {
+        try await Scratch.with(in: configuration.scratch, lease: context.lease) { scratch in
+            try await files.fetch([archive], into: scratch.path)
+            do {
+                return Set(try ZipReader.entries(of: "\(scratch.path)/\(archive.name)").map(\.path))
+            } catch {
+                throw StepFailure(
+                    .permanent, code: "artifact.corrupt", message: "The converted archive cannot be read: \(error)")
+            }
+        }
+    }
+
     /// What Canvas lists, up to a limit that a minute of imports never reaches.
     private func newest(_ pages: CanvasPages<SISImport>) async throws -> [SISImport] {
         var listed: [SISImport] = []
@@ -101,21 +124,21 @@ package struct ImportStep: StepHandler {
     }
 
     private func submit(
-        _ archive: ArtifactRecord, context: StepContext, canvas: CanvasClient
+        _ archive: ArtifactRecord, as number: Int, context: StepContext, canvas: CanvasClient
     ) async throws -> (id: String, state: String) {
-        let name = BatchName(job: context.job.id, batch: Self.batch)
+        let name = BatchName(job: context.job.id, batch: number)
         return try await Scratch.with(in: configuration.scratch, lease: context.lease) { scratch in
             try await files.fetch([archive], into: scratch.path)
             guard
                 try await imports.intend(
-                    Self.batch, lease: context.lease, fileName: name.archive, sha256: archive.sha256)
+                    number, lease: context.lease, fileName: name.archive, sha256: archive.sha256)
             else { throw Self.leaseLost }
             do {
                 let made = try await canvas.createSISImport(
                     file: "\(scratch.path)/\(archive.name)", fileName: name.archive, contentType: .zip)
                 return (made.id, made.state.name)
             } catch let error as CanvasError {
-                if !error.requestMayHaveArrived { try await imports.refused(Self.batch, lease: context.lease) }
+                if !error.requestMayHaveArrived { try await imports.refused(number, lease: context.lease) }
                 throw error
             }
         }
@@ -126,6 +149,12 @@ package struct ImportStep: StepHandler {
 }
 
 extension Optional {
+    /// What the closure makes of the value, if there is one.
+    fileprivate func asyncFlatMap<Other>(_ body: (Wrapped) async throws -> Other?) async throws -> Other? {
+        if let self { return try await body(self) }
+        return nil
+    }
+
     /// The value, or what the closure gives.
     fileprivate func asyncOr(_ other: () async throws -> Wrapped) async throws -> Wrapped {
         if let self { return self }

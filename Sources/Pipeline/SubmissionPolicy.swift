@@ -35,12 +35,15 @@ package enum SubmissionPolicy {
 
     /// - Parameters:
     ///   - name: the batch's name.
+    ///   - contents: names of the files inside the archive. An archive may be sent twice on purpose, by a step that is
+    ///     run again or by a job that took it over; the imports of then are known and no candidates.
     ///   - intendedAt: when the request was about to leave.
     ///   - settle: how long a request may take to arrive.
     package static func decide(
-        name: BatchName, intendedAt: Date, candidates: [Candidate], now: Date, settle: TimeInterval
+        name: BatchName, contents: Set<String> = [], intendedAt: Date, candidates: [Candidate], now: Date,
+        settle: TimeInterval
     ) -> Decision {
-        if let found = candidates.first(where: { $0.fileNames.contains(where: name.marks) }) {
+        if let found = candidates.first(where: { $0.fileNames.contains { name.marks($0) || contents.contains($0) } }) {
             return .adopt(found.id)
         }
         let unknown = candidates.filter(\.fileNames.isEmpty)

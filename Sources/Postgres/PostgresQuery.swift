@@ -14,6 +14,12 @@ package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable, Hashab
     // The texts between the values, so that queries can be joined: one more than there are values.
     private var fragments: [String]
 
+    /// The values in the server's text format, with the object identifiers of their types (0 lets the server decide);
+    /// for tools that run the statement elsewhere.
+    package var values: [(type: UInt32, text: String?)] {
+        binds.map { bind in (bind.type, bind.bytes.map { String(decoding: $0, as: UTF8.self) }) }
+    }
+
     package init(stringLiteral sql: String) {
         self.sql = sql
         binds = []

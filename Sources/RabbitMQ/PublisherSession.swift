@@ -63,6 +63,15 @@ actor PublisherSession: RabbitMQSession {
         return failure
     }
 
+    /// Ends the connection, so that the next one is opened with a fresh channel.
+    func renew() {
+        fail(
+            RabbitMQError(
+                .channelClosed, operation: "publish",
+                remedy: "The broker refused every message; a fresh channel is tried. If that goes on, a queue is full.")
+        )
+    }
+
     func close() {
         guard failure?.code == .closed else { return }
         guardian.allow(until: .now + configuration.connectTimeout)

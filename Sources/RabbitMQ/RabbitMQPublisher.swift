@@ -13,6 +13,7 @@ package final class RabbitMQPublisher: Service {
     private let isDraining = NIOLockedValueBox(false)
     private let drain = Promise<Void>()
     private let busy = NIOLockedValueBox(0)
+    private let rejections = NIOLockedValueBox(RejectionRun())
 
     /// Connects only once `run` is running.
     package init(
@@ -69,7 +70,10 @@ package final class RabbitMQPublisher: Service {
             let session = try await supervisor.session(within: max(.zero, deadline - .now))
             let promise = Promise<[PublishOutcome]>()
             // A session that has just failed takes nothing; then the next one is waited for.
-            if try await session.publish(messages, promise: promise) { return try await promise.value() }
+            guard try await session.publish(messages, promise: promise) else { continue }
+            let outcomes = try await promise.value()
+            if rejections.withLockedValue({ $0.take(messages, outcomes, at: .now) }) { await session.renew() }
+            return outcomes
         }
     }
 

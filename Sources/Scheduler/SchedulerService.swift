@@ -2,13 +2,15 @@ package import Foundation
 import Jobs
 package import Logging
 package import Postgres
+import Schedules
 import ServiceLifecycle
 import Storage
 
 /// Starts the jobs of schedules that are due.
 ///
 /// Any number of these may run. Each look locks the schedules that it takes, and each firing is a unique row written in
-/// the transaction that begins its job; so an occurrence fires exactly once, whoever sees it first.
+/// the transaction that begins its job; so an occurrence fires exactly once, whoever sees it first. A look costs a
+/// handful of statements, however many schedules it takes.
 package struct SchedulerService: Service {
     private let database: PostgresPool
     private let configuration: SchedulerConfiguration
@@ -54,57 +56,22 @@ package struct SchedulerService: Service {
     @discardableResult
     package func tick() async throws -> Int {
         let moment = now()
-        return try await database.withTransaction { transaction in
-            let store = ScheduleStore(transaction)
-            let due = try await store.takeDue(now: moment, limit: configuration.batch)
-            for schedule in due {
-                try await fire(schedule, at: moment, store: store, jobs: JobStore(transaction))
+        let tick = try await database.withTransaction { transaction in
+            let schedules = ScheduleStore(transaction)
+            var tick = SchedulerTick(try await schedules.takeDue(now: moment, limit: configuration.batch), now: moment)
+            guard !tick.isEmpty else { return tick }
+            tick.decide(try await schedules.circumstances(of: tick.readable, due: tick.occurrences))
+            try await schedules.record(tick.records)
+            // Cancelled first: a begin locks the job that it comes after, and a cancellation wants the steps before it.
+            for cancel in tick.cancels {
+                try await JobStore.cancel(cancel.job, by: cancel.by, reason: cancel.reason, in: transaction)
             }
-            return due.count
+            try await JobStore(transaction).begin(tick.requests)
+            try await schedules.advance(tick.advances)
+            return tick
         }
-    }
-
-    private func fire(_ schedule: ScheduleStore.Due, at moment: Date, store: ScheduleStore, jobs: JobStore) async throws
-    {
-        guard let expression = try? CronExpression(schedule.cron), let zone = TimeZone(identifier: schedule.timeZone)
-        else {
-            // It was checked when it was stored; a zone can still vanish with the system's time zone data.
-            logger.error(
-                "A schedule has an expression or a time zone that cannot be read; it rests until it is mended",
-                metadata: ["schedule": "\(schedule.slug)", "cron": "\(schedule.cron)", "zone": "\(schedule.timeZone)"])
-            return try await store.setNext(nil, of: schedule.id)
-        }
-        let decision = FiringPolicy.decide(
-            ScheduleCalculator(expression: expression, zone: zone), dueAt: schedule.nextAt, now: moment,
-            catchUp: schedule.catchUpSeconds)
-        for missed in decision.missed {
-            if try await record(missed, of: schedule, job: nil, in: store) {
-                logger.warning(
-                    "An occurrence was missed",
-                    metadata: ["schedule": "\(schedule.slug)", "planned": "\(missed.instant)"])
-            }
-        }
-        if let start = decision.start {
-            let job = JobID.random()
-            if try await record(start, of: schedule, job: job, in: store) {
-                _ = try await jobs.begin(
-                    schedule.kind, integration: schedule.integration, postedBy: "schedule \(schedule.slug)", id: job)
-                logger.info(
-                    "A schedule started a job",
-                    metadata: [
-                        "schedule": "\(schedule.slug)", JobsKeys.Log.jobID: "\(job)", "planned": "\(start.instant)",
-                    ])
-            }
-        }
-        try await store.setNext(decision.next, of: schedule.id)
-    }
-
-    private func record(
-        _ occurrence: ScheduleCalculator.Occurrence, of schedule: ScheduleStore.Due, job: JobID?,
-        in store: ScheduleStore
-    ) async throws -> Bool {
-        try await store.record(
-            schedule: schedule.id, localDate: occurrence.date.description, slot: occurrence.slot, fold: occurrence.fold,
-            plannedAt: occurrence.instant, job: job)
+        // Only what was committed has happened.
+        for line in tick.lines { logger.log(level: line.level, line.message, metadata: line.metadata) }
+        return tick.count
     }
 }

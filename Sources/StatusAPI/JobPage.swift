@@ -69,8 +69,10 @@ struct JobPage: Sendable {
     let files: [File]
     let hasFiles: Bool
     let jsonHref: String
+    /// Nil where the page offers none.
+    let orders: JobPageOrders?
 
-    init(_ details: JobDetailsView) {
+    init(_ details: JobDetailsView, offersChanges: Bool = false) {
         let job = details.job
         let zone = job.timeZone
         title = "\(PageWords.jobKind(job.kind)) of \(job.integration.name)"
@@ -91,7 +93,8 @@ struct JobPage: Sendable {
         hasNotes = !notes.isEmpty
         source = .source(details.steps)
         canvas = .canvas(
-            details.steps, answers: details.imports.compactMap { $0.answer.flatMap(CanvasAnswer.init(json:)) })
+            details.steps,
+            answers: Self.latest(details.imports).compactMap { $0.answer.flatMap(CanvasAnswer.init(json:)) })
         issues = IssuesTable(steps: details.steps)
         imports = details.imports.map { Import($0, zone: zone) }
         hasImports = !imports.isEmpty
@@ -101,6 +104,13 @@ struct JobPage: Sendable {
         files = details.artifacts.map { File($0, job: job.id, step: titles[$0.ordinal] ?? "") }
         hasFiles = !files.isEmpty
         jsonHref = "\(StatusRouter.prefix)/jobs/\(job.id)"
+        orders = offersChanges ? JobPageOrders(details) : nil
+    }
+
+    /// The last batch of each step; those before it were ended, and sent again.
+    private static func latest(_ imports: [ImportView]) -> [ImportView] {
+        Dictionary(imports.map { ($0.ordinal, $0) }) { $0.batch > $1.batch ? $0 : $1 }
+            .values.sorted { $0.ordinal < $1.ordinal }
     }
 
     /// One line for each kind of step, in the order of the job; the latest step of a kind speaks for it.

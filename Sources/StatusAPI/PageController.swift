@@ -7,6 +7,8 @@ import Storage
 struct PageController: Sendable {
     let reader: StatusReader
     let templates: PageTemplates
+    /// Whether the pages have buttons.
+    let offersChanges: Bool
 
     func addRoutes(to router: Router<StatusContext>) {
         router.get("/", use: jobs)
@@ -28,7 +30,7 @@ struct PageController: Sendable {
         guard let details = try await reader({ try await $0.details(of: id) }) else {
             throw ProblemDetails.job(id.description)
         }
-        return try templates.page("job", JobPage(details))
+        return try templates.page("job", JobPage(details, offersChanges: offersChanges))
     }
 
     private func file(_ request: Request, _ context: StatusContext) async throws -> Response {

@@ -12,6 +12,8 @@ struct ProblemDetails: Error, Sendable, Encodable {
         case methodNotAllowed = "method-not-allowed"
         case tooLarge = "too-large"
         case unauthorized
+        case forbidden
+        case conflict
         case notTabular = "not-tabular"
         case databaseUnavailable = "database-unavailable"
         case artifactUnavailable = "artifact-unavailable"
@@ -24,6 +26,8 @@ struct ProblemDetails: Error, Sendable, Encodable {
             case .methodNotAllowed: .methodNotAllowed
             case .tooLarge: .contentTooLarge
             case .unauthorized: .unauthorized
+            case .forbidden: .forbidden
+            case .conflict: .conflict
             case .notTabular: .notAcceptable
             case .databaseUnavailable, .artifactUnavailable: .serviceUnavailable
             case .internal: .internalServerError
@@ -34,9 +38,11 @@ struct ProblemDetails: Error, Sendable, Encodable {
             switch self {
             case .notFound: "There is nothing here"
             case .badParameter: "A parameter cannot be used"
-            case .methodNotAllowed: "This service only reads"
+            case .methodNotAllowed: "This cannot be done here"
             case .tooLarge: "The request is too large"
             case .unauthorized: "A token is needed"
+            case .forbidden: "This is not allowed"
+            case .conflict: "It is not as you saw it"
             case .notTabular: "The file is no table"
             case .databaseUnavailable: "Postgres does not answer"
             case .artifactUnavailable: "The file cannot be read"
@@ -84,7 +90,7 @@ struct ProblemDetails: Error, Sendable, Encodable {
             response.headers[.wwwAuthenticate] =
                 "Bearer realm=\"rosterline\", Basic realm=\"rosterline\", charset=\"UTF-8\""
         case .serviceUnavailable: response.headers[.retryAfter] = "5"
-        case .methodNotAllowed: response.headers[.allow] = "GET, HEAD"
+        case .methodNotAllowed: response.headers[.allow] = "GET, HEAD, POST"
         default: break
         }
     }

@@ -2,6 +2,7 @@ import Artifacts
 import Hummingbird
 import Logging
 import Postgres
+import Schedules
 import Storage
 
 /// Turns whatever went wrong into an answer: problem+json for the API, a page for people. What nobody expected is
@@ -50,6 +51,12 @@ struct ProblemMiddleware: RouterMiddleware {
         case let error as ArtifactError: return artifact(error)
         case let error as StorageError where error.code == .unknownWord:
             return ProblemDetails(.internal, detail: error.message, remedy: "Upgrade the status service.")
+        case let error as ScheduleError:
+            return ProblemDetails(.badParameter, detail: error.description, remedy: "Look at the schedule again.")
+        case let error as StorageError where error.code == .notFound:
+            return ProblemDetails(.notFound, detail: error.message, remedy: "Look for it in its list.")
+        case let error as StorageError:
+            return ProblemDetails(.conflict, detail: error.message, remedy: "Load the page again before you decide.")
         default:
             return ProblemDetails(
                 .internal, detail: "The request could not be answered.",

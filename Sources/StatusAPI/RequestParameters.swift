@@ -6,7 +6,7 @@ import Storage
 /// Reads the parameters of a request, and says what is wrong with those that cannot be used.
 struct RequestParameters {
     private let request: Request
-    private let context: StatusContext
+    let context: StatusContext
 
     init(_ request: Request, _ context: StatusContext) {
         self.request = request
@@ -34,6 +34,9 @@ struct RequestParameters {
         // Postgres stores no NUL, so no file can be asked for with one.
         return name.unicodeScalars.contains("\0") ? "" : name
     }
+
+    /// A part of the path as it was sent; empty if there is none.
+    func pathText(_ name: String) -> String { context.parameters.get(name) ?? "" }
 
     func ordinal() throws -> Int16 {
         guard let ordinal = context.parameters.get("ordinal", as: Int16.self), ordinal > 0 else {

@@ -9,6 +9,7 @@ struct SchedulesController: Sendable {
 
     func addRoutes(to group: StatusGroup) {
         group.get("", use: list)
+        group.get("{schedule}", use: show)
     }
 
     private struct ListResponse: Encodable {
@@ -21,62 +22,68 @@ struct SchedulesController: Sendable {
         let parameters = RequestParameters(request, context)
         try parameters.allow(["after", "limit"])
         let limit = try parameters.limit(default: 100)
-        var after: Int64?
-        if let text = try parameters.text("after") {
-            guard let id = Int64(text) else {
-                throw parameters.bad("after", "is no id", "Take the address of the next page as the answer gives it.")
-            }
-            after = id
-        }
-        let page = try await reader { [after] in try await $0.schedules(after: after, limit: limit) }
+        let after = try parameters.afterSchedule()
+        let page = try await reader { try await $0.schedules(after: after, limit: limit) }
         var next: String?
         if page.hasMore, let last = page.rows.last {
             next = "\(StatusRouter.prefix)/schedules?limit=\(limit)&after=\(last.id)"
         }
+        let now = Date()
         var response = try JSONResponse.make(
-            ListResponse(schedules: page.rows.map(ScheduleResponse.init), next: next))
+            ListResponse(schedules: page.rows.map { ScheduleResponse($0, now: now) }, next: next))
         if let next { response.headers[.link] = "<\(next)>; rel=\"next\"" }
         return response
     }
+
+    private func show(_ request: Request, _ context: StatusContext) async throws -> Response {
+        let parameters = RequestParameters(request, context)
+        try parameters.allow(["limit"])
+        let limit = try parameters.limit(default: 20)
+        let details = try await reader.schedule(try parameters.schedule(), occurrences: limit)
+        return try JSONResponse.make(ScheduleDetailsResponse(details, now: Date()))
+    }
 }
 
-/// A schedule with its last and its next occurrence.
-struct ScheduleResponse: Encodable {
-    struct Occurrence: Encodable {
-        let plannedAt: APITime
-        let firedAt: APITime
-        let outcome: String
-        let jobID: String?
+/// A schedule with its latest occurrences.
+struct ScheduleDetails: Sendable {
+    let schedule: ScheduleView
+    let occurrences: [OccurrenceView]
+}
+
+extension StatusReader {
+    /// - Throws: `ProblemDetails` if there is no such schedule.
+    func schedule(_ id: Int64, occurrences limit: Int) async throws -> ScheduleDetails {
+        let found = try await self { queries -> ScheduleDetails? in
+            guard let schedule = try await queries.schedule(id) else { return nil }
+            return ScheduleDetails(
+                schedule: schedule, occurrences: try await queries.occurrences(of: id, limit: limit))
+        }
+        guard let found else { throw ProblemDetails.schedule("\(id)") }
+        return found
+    }
+}
+
+extension ProblemDetails {
+    static func schedule(_ id: String) -> ProblemDetails {
+        ProblemDetails(
+            .notFound, detail: "There is no schedule \(id.prefix(64)).", remedy: "Look for it in the list of schedules.")
+    }
+}
+
+extension RequestParameters {
+    /// The id in the path.
+    func schedule() throws -> Int64 {
+        let text = pathText("schedule")
+        guard let id = Int64(text) else { throw ProblemDetails.schedule(text) }
+        return id
     }
 
-    let id: Int64
-    let slug: String
-    let institution: JobResponse.Named
-    let integration: JobResponse.Named
-    let kind: String
-    let cron: String
-    let timeZone: String
-    let paused: Bool
-    let nextAt: APITime?
-    /// `next_at` as a clock in the schedule's zone shows it.
-    let nextAtLocal: String?
-    let lastOccurrence: Occurrence?
-
-    init(_ view: ScheduleView) {
-        id = view.id
-        slug = view.slug
-        institution = JobResponse.Named(view.institution)
-        integration = JobResponse.Named(view.integration)
-        kind = view.kind
-        cron = view.cron
-        timeZone = view.timeZone
-        paused = view.isPaused
-        nextAt = APITime(view.nextAt)
-        nextAtLocal = view.nextAt.map { ZonedTime($0, zone: view.timeZone).text }
-        lastOccurrence = view.lastOccurrence.map { last in
-            Occurrence(
-                plannedAt: APITime(last.plannedAt), firedAt: APITime(last.firedAt), outcome: last.outcome,
-                jobID: last.job?.description)
+    /// The last id of the page before.
+    func afterSchedule() throws -> Int64? {
+        guard let text = try text("after") else { return nil }
+        guard let id = Int64(text) else {
+            throw bad("after", "is no id", "Take the address of the next page as the answer gives it.")
         }
+        return id
     }
 }

@@ -32,6 +32,11 @@ package struct StatusConfiguration: Sendable {
     }
 }
 
+extension StatusConfiguration {
+    /// Whether pages show buttons: a token is there to tell who may press them.
+    func offersChanges(_ sources: StatusSources) -> Bool { token != nil && sources.operations != nil }
+}
+
 /// Something that must work before this process is sent requests.
 package struct ReadinessCheck: Sendable {
     /// Such as `rabbitmq`; a key in the answer.

@@ -61,10 +61,10 @@ struct LimitsMiddleware: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        guard request.method == .get || request.method == .head else {
+        guard [.get, .head, .post].contains(request.method) else {
             throw ProblemDetails(
                 .methodNotAllowed, detail: "\(request.method.rawValue.prefix(16)) is not understood here.",
-                remedy: "Use GET or HEAD.")
+                remedy: "Use GET or HEAD; POST where something is changed.")
         }
         guard request.uri.string.utf8.count <= Self.longestAddress else {
             throw ProblemDetails(

@@ -13,6 +13,20 @@ struct StatusReader: Sendable {
     }
 }
 
+/// Does what operators ask for, and reads what belongs to it, within the same limit of time.
+struct StatusOperations: Sendable {
+    let actions: OperatorActions
+    let timeout: Duration
+
+    /// - Throws: `DeadlineExceeded` after the timeout, or what the action throws. An action that was begun may still be
+    ///   committed; whoever asked looks again.
+    func callAsFunction<Value: Sendable>(
+        _ act: @escaping @Sendable (OperatorActions) async throws -> Value
+    ) async throws -> Value {
+        try await withDeadline(timeout) { [actions] in try await act(actions) }
+    }
+}
+
 /// Something took longer than it may.
 struct DeadlineExceeded: Error, CustomStringConvertible {
     let limit: Duration

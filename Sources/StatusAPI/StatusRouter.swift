@@ -17,6 +17,7 @@ enum StatusRouter {
         router.add(middleware: ProblemMiddleware(pages: templates))
         router.add(middleware: LimitsMiddleware())
         if let token = configuration.token { router.add(middleware: Authentication(token: token)) }
+        router.add(middleware: ChangeGate(hasToken: configuration.offersChanges(sources)))
 
         JobsController(reader: sources.reader).addRoutes(to: router.group("/api/v1/jobs"))
         ArtifactsController(reader: sources.reader, store: sources.artifacts).addRoutes(
@@ -26,7 +27,22 @@ enum StatusRouter {
             .addRoutes(to: router.group("/api/v1/health"))
         MetricsController(reader: sources.reader, registry: sources.registry, timeout: configuration.checkTimeout)
             .addRoutes(to: router.group("/api/v1/metrics"))
-        PageController(reader: sources.reader, templates: templates).addRoutes(to: router)
+        PageController(
+            reader: sources.reader, templates: templates, offersChanges: configuration.offersChanges(sources)
+        ).addRoutes(to: router)
+        if let operations = sources.operations {
+            OperationsController(operations: operations).addRoutes(to: router)
+            ScheduleOrdersController(operations: operations).addRoutes(to: router.group("/api/v1/schedules"))
+            DeadController(operations: operations).addRoutes(to: router.group("/api/v1/dead"))
+            AuditController(operations: operations).addRoutes(to: router.group("/api/v1/audit"))
+            OperationsPageController(
+                operations: operations, templates: templates, offersChanges: configuration.offersChanges(sources)
+            ).addRoutes(to: router)
+        }
+        SchedulePageController(
+            reader: sources.reader, templates: templates, operations: sources.operations,
+            offersChanges: configuration.offersChanges(sources)
+        ).addRoutes(to: router)
         return router
     }
 }

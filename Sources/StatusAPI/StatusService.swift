@@ -7,7 +7,8 @@ package import Observability
 import ServiceLifecycle
 package import Storage
 
-/// Shows what the engine does: a JSON API, pages for people, health and metrics. It reads; it changes nothing.
+/// Shows what the engine does: a JSON API, pages for people, health and metrics. With a token it also takes orders of
+/// operators; without one it changes nothing.
 ///
 /// Any number may run. Without Postgres it stays up and says so: `health/live` is 200, `health/ready` 503, pages 503.
 /// On graceful shutdown it accepts no more and finishes what it is answering; cancellation cuts that short.
@@ -21,16 +22,18 @@ package struct StatusService: Service {
     ///   - queries: over a pool; a connection of one's own would make pages wait for one another.
     ///   - registry: whose metrics `/api/v1/metrics` shows, beside those of the engine.
     ///   - checks: what else must work before `health/ready` says so; Postgres and its schema are always checked.
+    ///   - operations: what operators can do; nil leaves the pages and routes of that out.
     ///   - onReady: called with the port once requests are accepted.
     package init(
         configuration: StatusConfiguration, queries: StatusQueries, artifacts: any ArtifactStore,
-        registry: PrometheusRegistry, checks: [ReadinessCheck] = [], logger: Logger,
-        onReady: @escaping @Sendable (Int) async -> Void = { _ in }
+        registry: PrometheusRegistry, checks: [ReadinessCheck] = [], operations: OperatorActions? = nil,
+        logger: Logger, onReady: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.sources = StatusSources(
             reader: StatusReader(queries: queries, timeout: configuration.readTimeout), artifacts: artifacts,
-            registry: registry, checks: checks)
+            registry: registry, checks: checks,
+            operations: operations.map { StatusOperations(actions: $0, timeout: configuration.readTimeout) })
         self.logger = logger
         self.onReady = onReady
     }
@@ -66,4 +69,5 @@ struct StatusSources: Sendable {
     let artifacts: any ArtifactStore
     let registry: PrometheusRegistry
     let checks: [ReadinessCheck]
+    let operations: StatusOperations?
 }

@@ -13,6 +13,8 @@ package struct ImportStore: Sendable {
 
     /// What is known of a batch.
     package struct Batch: Sendable, Hashable {
+        /// From 1; a step that is run again after its import ended begins another.
+        package let number: Int
         /// Unique over all batches ever; part of the names of the files that Canvas is sent.
         package let fileName: String
         package let sha256: [UInt8]
@@ -22,20 +24,32 @@ package struct ImportStore: Sendable {
         package let submissions: Int
         /// Canvas's id of the import, once known.
         package let canvasID: String?
+        /// Canvas has ended its import, and the step took note of it.
+        package let isEnded: Bool
     }
 
-    /// The batch's row, if a request may ever have left for it.
+    /// The batch's row, if a request may ever have left for it. Served by the primary key.
     package func batch(_ batch: Int, of step: StepID) async throws -> Batch? {
+        try await batches(step, "AND batch = \(Int16(batch))").first
+    }
+
+    /// The step's last batch, if a request may ever have left for it. Served by the primary key.
+    package func latest(of step: StepID) async throws -> Batch? {
+        try await batches(step, "ORDER BY batch DESC LIMIT 1").first
+    }
+
+    private func batches(_ step: StepID, _ which: PostgresQuery) async throws -> [Batch] {
         let rows = try await database.query(
             """
-            SELECT file_name, sha256, intended_at, submissions::int, canvas_id FROM sis_import
-            WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND batch = \(Int16(batch))
+            SELECT batch::int, file_name, sha256, intended_at, submissions::int, canvas_id, ended_at IS NOT NULL
+            FROM sis_import WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) \(which)
             """)
-        return try rows.first.map { row in
-            let (name, sha256, intendedAt, submissions, canvasID) = try row.decode(
-                (String.self, [UInt8].self, Date.self, Int.self, String?.self))
+        return try rows.map { row in
+            let (number, name, sha256, intendedAt, submissions, canvasID, isEnded) = try row.decode(
+                (Int.self, String.self, [UInt8].self, Date.self, Int.self, String?.self, Bool.self))
             return Batch(
-                fileName: name, sha256: sha256, intendedAt: intendedAt, submissions: submissions, canvasID: canvasID)
+                number: number, fileName: name, sha256: sha256, intendedAt: intendedAt, submissions: submissions,
+                canvasID: canvasID, isEnded: isEnded)
         }
     }
 

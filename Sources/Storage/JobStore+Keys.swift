@@ -70,10 +70,13 @@ extension JobStore {
         }
     }
 
-    /// Jobs of an integration and kind that have not ended, in the order of their begin. Served by `job_integration`
-    /// and `job_state`.
-    package func unfinished(integration: Int64, kind: JobKind) async throws -> [JobID] {
-        try await database.query(
+    /// Jobs of an integration and kind that have not ended, in the order of their begin, with the integration locked for
+    /// this transaction: whoever decides by what is seen here is the only one who does. Served by `job_state`.
+    package static func unfinished(
+        integration: Int64, kind: JobKind, in transaction: PostgresTransaction
+    ) async throws -> [JobID] {
+        try await transaction.execute("SELECT id FROM integration WHERE id = \(integration) FOR NO KEY UPDATE")
+        return try await transaction.query(
             """
             SELECT id FROM job WHERE state IN ('in_progress', 'held') AND integration_id = \(integration)
                 AND kind = \(kind.rawValue) ORDER BY id LIMIT 1000

@@ -41,7 +41,8 @@ package struct JobStore: Sendable {
 
     /// Begins jobs in one statement, and tells the dispatcher.
     ///
-    /// - Parameter requests: without keys; up to a few thousand at once.
+    /// - Parameter requests: without keys; up to a few thousand at once. One may come after another of the
+    ///   same batch.
     /// - Throws: `StorageError` with `.notFound` if there is no such integration; with a batch, those with one have
     ///   begun unless the caller's transaction is rolled back.
     package func begin(_ requests: [JobRequest]) async throws {
@@ -78,8 +79,10 @@ package struct JobStore: Sendable {
                 INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority,
                     due_at, after_job)
                 SELECT p.job_id, p.ordinal, b.institution_id, b.integration_id, b.kind, p.kind, p.version, b.priority,
-                    p.run_after, (SELECT j.id FROM job j WHERE j.id = a.after_job AND j.finished_at IS NULL FOR SHARE)
-                FROM planned p JOIN begun b ON b.id = p.job_id JOIN asked a ON a.id = p.job_id WHERE p.ordinal = 1
+                    p.run_after, coalesce(f.id,
+                        (SELECT j.id FROM job j WHERE j.id = a.after_job AND j.finished_at IS NULL FOR SHARE))
+                FROM planned p JOIN begun b ON b.id = p.job_id JOIN asked a ON a.id = p.job_id
+                LEFT JOIN begun f ON f.id = a.after_job WHERE p.ordinal = 1
             )
             SELECT count(*)::int AS begun, pg_notify('\(unescaped: OutboxStore.channel)', '')::text AS bell FROM begun
             """)

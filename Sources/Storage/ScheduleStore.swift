@@ -1,78 +1,165 @@
 package import FoundationEssentials
 package import Jobs
 package import Postgres
+package import Schedules
 
 /// The schedules and their occurrences.
 package struct ScheduleStore: Sendable {
-    private let database: any PostgresQuerying
+    let database: any PostgresQuerying
 
     /// - Parameter database: for `takeDue` and what follows it, one transaction.
     package init(_ database: any PostgresQuerying) {
         self.database = database
     }
 
-    /// A schedule that is due.
-    package struct Due: Sendable {
+    /// A schedule as it is stored.
+    package struct Stored: Sendable {
         package let id: Int64
         package let integration: Int64
         package let slug: String
         package let kind: JobKind
-        package let cron: String
-        package let timeZone: String
-        /// How late an occurrence may still start, in seconds.
-        package let catchUpSeconds: Double
-        package let nextAt: Date
+        package let definition: ScheduleDefinition
+        /// The latest pause, over or not.
+        package let pause: SchedulePause?
+        /// The first occurrence that nobody has decided yet; nil if none will come.
+        package let nextPlanned: Date?
+
+        /// What its jitter and its log lines call it.
+        package var key: String { Self.key(integration: integration, slug: slug) }
+
+        /// The same before it is stored.
+        package static func key(integration: Int64, slug: String) -> String { "\(integration)/\(slug)" }
     }
+
+    static let columns: PostgresQuery = """
+        c.id, c.integration_id, c.slug, c.kind, c.cron, c.time_zone, c.overlap, c.catch_up_mode,
+        extract(epoch FROM c.catch_up)::double precision AS catch_up_seconds, c.jitter_seconds,
+        c.pause_after_failures, c.quiet::text AS quiet, c.pause_from, c.pause_until, c.pause_reason, c.pause_by,
+        least(c.next_planned_at, c.next_at) AS next_planned_at
+        """
 
     /// Takes schedules that are due, the most overdue first, and locks them for this transaction; those that another
     /// scheduler has locked are passed over. Served by the index `schedule_due`, so a tick costs what is due.
-    package func takeDue(now: Date, limit: Int) async throws -> [Due] {
-        let rows = try await database.query(
-            """
-            SELECT id, integration_id, slug, kind, cron, time_zone, extract(epoch FROM catch_up)::double precision, next_at
-            FROM schedule WHERE NOT paused AND next_at <= \(now)
-            ORDER BY next_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
-            """)
-        return try rows.map { row in
-            let (id, integration, slug, kind, cron, zone, catchUp, nextAt) = try row.decode(
-                (Int64.self, Int64.self, String.self, String.self, String.self, String.self, Double.self, Date.self))
-            return Due(
-                id: id, integration: integration, slug: slug,
-                kind: try StorageError.known(JobKind(rawValue: kind), word: kind, column: "schedule.kind"),
-                cron: cron, timeZone: zone, catchUpSeconds: catchUp, nextAt: nextAt)
+    package func takeDue(now: Date, limit: Int) async throws -> [Stored] {
+        try await database.query(Self.due(now: now, limit: limit)).map(Self.stored)
+    }
+
+    static func due(now: Date, limit: Int) -> PostgresQuery {
+        """
+        SELECT \(columns) FROM schedule c WHERE c.next_at <= \(now)
+        ORDER BY c.next_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
+        """
+    }
+
+    /// A schedule, locked for this transaction so that no scheduler decides about it meanwhile; nil if there is none.
+    /// Served by the primary key.
+    package func take(_ id: Int64) async throws -> Stored? {
+        try await database.query(
+            "SELECT \(Self.columns) FROM schedule c WHERE c.id = \(id) FOR UPDATE"
+        ).first.map(Self.stored)
+    }
+
+    /// When a schedule is due next.
+    package struct Next: Sendable {
+        package let planned: Date?
+        /// With its share of the jitter.
+        package let start: Date?
+
+        package init(planned: Date?, start: Date?) {
+            self.planned = planned
+            self.start = start
         }
     }
 
-    /// Writes down an occurrence.
+    /// Creates a schedule or replaces what it says.
     ///
-    /// - Returns: false if it had been written before; then nobody may start a job for it.
-    package func record(
-        schedule: Int64, localDate: String, slot: String, fold: Int, plannedAt: Date, job: JobID?
-    ) async throws -> Bool {
-        try await database.execute(
-            """
-            INSERT INTO occurrence (schedule_id, local_date, slot, fold, planned_at, outcome, job_id)
-            VALUES (\(schedule), \(localDate)::date, \(slot)::time, \(Int16(fold)), \(plannedAt),
-                \(job == nil ? "missed" : "started"), \(job?.uuid))
-            ON CONFLICT DO NOTHING
-            """) == 1
-    }
-
-    /// Sets when the schedule is due next; nil if its expression never fires again.
-    package func setNext(_ next: Date?, of schedule: Int64) async throws {
-        try await database.execute("UPDATE schedule SET next_at = \(next) WHERE id = \(schedule)")
-    }
-
-    /// Creates a schedule or replaces it.
+    /// When it fires next changes only with its expression, zone or jitter: to describe a schedule again loses no
+    /// occurrence that is due. The keys of the unique constraint serve it.
+    /// - Parameters:
+    ///   - paused: nil leaves a pause as it is.
     package func put(
-        _ slug: String, integration: Int64, kind: JobKind, cron: String, timeZone: String, paused: Bool, nextAt: Date?
+        _ slug: String, integration: Int64, kind: JobKind, definition: ScheduleDefinition, paused: Bool? = nil,
+        next: Next
     ) async throws {
+        let quiet = try Self.json(definition.quiet)
+        let failures = definition.pauseAfterFailures.map { Int16($0) }
         try await database.execute(
             """
-            INSERT INTO schedule (integration_id, slug, kind, cron, time_zone, paused, next_at)
-            VALUES (\(integration), \(slug), \(kind.rawValue), \(cron), \(timeZone), \(paused), \(nextAt))
+            INSERT INTO schedule AS c (integration_id, slug, kind, cron, time_zone, overlap, catch_up_mode, catch_up,
+                jitter_seconds, pause_after_failures, quiet, next_planned_at, next_at, pause_from, pause_reason, pause_by)
+            VALUES (\(integration), \(slug), \(kind.rawValue), \(definition.cron), \(definition.timeZone),
+                \(definition.overlap.rawValue), \(definition.catchUp.mode.rawValue),
+                make_interval(secs => \(definition.catchUp.window)), \(Int32(definition.jitterSeconds)), \(failures),
+                \(quiet)::jsonb, \(next.planned), \(next.start),
+                CASE WHEN \(paused ?? false) THEN now() END, CASE WHEN \(paused ?? false) THEN 'as its description says' END,
+                CASE WHEN \(paused ?? false) THEN 'rosterline apply' END)
             ON CONFLICT (integration_id, slug) DO UPDATE SET kind = excluded.kind, cron = excluded.cron,
-                time_zone = excluded.time_zone, paused = excluded.paused, next_at = excluded.next_at, updated_at = now()
+                time_zone = excluded.time_zone, overlap = excluded.overlap, catch_up_mode = excluded.catch_up_mode,
+                catch_up = excluded.catch_up, jitter_seconds = excluded.jitter_seconds,
+                pause_after_failures = excluded.pause_after_failures, quiet = excluded.quiet,
+                next_planned_at = CASE WHEN \(Self.sameTimes) THEN c.next_planned_at ELSE excluded.next_planned_at END,
+                next_at = CASE WHEN \(Self.sameTimes) THEN c.next_at ELSE excluded.next_at END,
+                updated_at = now()
             """)
+        if let paused { try await apply(paused: paused, to: slug, integration: integration) }
+    }
+
+    private static let sameTimes: PostgresQuery = """
+        (c.next_at IS NOT NULL AND (c.cron, c.time_zone, c.jitter_seconds)
+            = (excluded.cron, excluded.time_zone, excluded.jitter_seconds))
+        """
+
+    /// A description pauses what runs and resumes what is paused; it does not replace a pause that there is.
+    private func apply(paused: Bool, to slug: String, integration: Int64) async throws {
+        try await database.execute(
+            paused
+                ? """
+                UPDATE schedule SET pause_from = now(), pause_until = NULL, pause_reason = 'as its description says',
+                    pause_by = 'rosterline apply'
+                WHERE integration_id = \(integration) AND slug = \(slug)
+                    AND (pause_from IS NULL OR pause_until <= now())
+                """
+                : """
+                UPDATE schedule SET pause_until = now() WHERE integration_id = \(integration) AND slug = \(slug)
+                    AND pause_from IS NOT NULL AND (pause_until IS NULL OR pause_until > now())
+                """)
+    }
+
+    static func stored(_ row: PostgresRow) throws -> Stored {
+        let kind: String = try row.decode("kind")
+        return Stored(
+            id: try row.decode("id"), integration: try row.decode("integration_id"), slug: try row.decode("slug"),
+            kind: try StorageError.known(JobKind(rawValue: kind), word: kind, column: "schedule.kind"),
+            definition: try definition(row), pause: try pause(row), nextPlanned: try row.decode("next_planned_at"))
+    }
+
+    static func definition(_ row: PostgresRow) throws -> ScheduleDefinition {
+        let overlap: String = try row.decode("overlap")
+        let mode: String = try row.decode("catch_up_mode")
+        var definition = ScheduleDefinition(cron: try row.decode("cron"), timeZone: try row.decode("time_zone"))
+        definition.overlap = try StorageError.known(
+            OverlapPolicy(rawValue: overlap), word: overlap, column: "schedule.overlap")
+        definition.catchUp = CatchUp(
+            try StorageError.known(CatchUp.Mode(rawValue: mode), word: mode, column: "schedule.catch_up_mode"),
+            window: try row.decode("catch_up_seconds"))
+        definition.jitterSeconds = Int(try row.decode("jitter_seconds", as: Int32.self))
+        definition.pauseAfterFailures = try row.decode("pause_after_failures", as: Int16?.self).map { Int($0) }
+        let quiet: String = try row.decode("quiet")
+        definition.quiet = try JSONDecoder().decode([QuietRange].self, from: Data(quiet.utf8))
+        return definition
+    }
+
+    static func pause(_ row: PostgresRow) throws -> SchedulePause? {
+        guard let from: Date = try row.decode("pause_from") else { return nil }
+        return SchedulePause(
+            from: from, until: try row.decode("pause_until"),
+            reason: try row.decode("pause_reason", as: String?.self) ?? "",
+            by: try row.decode("pause_by", as: String?.self) ?? "somebody")
+    }
+
+    private static func json(_ quiet: [QuietRange]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(quiet), as: UTF8.self)
     }
 }

@@ -1,5 +1,6 @@
 package import FoundationEssentials
 package import Jobs
+package import Schedules
 
 /// A schedule with what it did last and will do next.
 package struct ScheduleView: Sendable, Hashable {
@@ -8,24 +9,32 @@ package struct ScheduleView: Sendable, Hashable {
     package let institution: NamedView
     package let integration: NamedView
     package let kind: String
-    package let cron: String
-    /// IANA name.
-    package let timeZone: String
-    package let isPaused: Bool
-    /// Nil while it is paused or has no further occurrence.
+    package let definition: ScheduleDefinition
+    /// The latest pause, over or not.
+    package let pause: SchedulePause?
+    /// The first occurrence that nobody has decided yet; nil if none will come.
+    package let nextPlannedAt: Date?
+    /// The same with its share of the jitter.
     package let nextAt: Date?
     /// Nil before its first.
     package let lastOccurrence: OccurrenceView?
+
+    /// `institution/integration/schedule`, as commands take it.
+    package var name: String { "\(institution.slug)/\(integration.slug)/\(slug)" }
 }
 
 /// A firing that was planned, and what became of it.
 package struct OccurrenceView: Sendable, Hashable {
     package let plannedAt: Date
+    /// When it was decided.
     package let firedAt: Date
-    /// `started` or `missed`.
-    package let outcome: String
-    /// Nil unless it started a job.
+    package let outcome: OccurrenceOutcome
+    /// A sentence; nil where there is nothing to explain.
+    package let reason: String?
+    /// Nil unless it began a job.
     package let job: JobID?
+    /// Nil also where the job is too old to be kept.
+    package let jobState: JobState?
 }
 
 /// How much the engine has before it.

@@ -5,6 +5,10 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case unknownWord
         /// No row under this name.
         case notFound
+        /// It has changed since the caller looked at it; look again.
+        case changed
+        /// Not in the state that it is in; the message says which would do.
+        case refused
     }
 
     package let code: Code

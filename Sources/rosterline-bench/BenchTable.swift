@@ -7,7 +7,7 @@ struct BenchTable {
     /// The process's highest resident memory so far, in MiB, file pages among it.
     var peakMiB: Int {
         var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return usage.ru_maxrss / 1024
     }
 

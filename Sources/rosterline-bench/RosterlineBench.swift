@@ -2,9 +2,9 @@ internal import ArgumentParser
 
 /// Measures the product's work on this machine.
 @main
-struct RosterlineBench: ParsableCommand {
+struct RosterlineBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rosterline-bench",
         abstract: "Measures Rosterline's work on this machine.",
-        subcommands: [ConvertCommand.self])
+        subcommands: [ConvertCommand.self, JobsCommand.self, JobsEngineCommand.self, JobsInCCommand.self])
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Jobs
 import Postgres
+import Schedules
 import Storage
 
 /// Stores institutions, integrations and schedules as a file describes them.
@@ -15,6 +16,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let description = try Description(contentsOf: file)
+        let now = Date()
         let cluster = try await Cluster(role: "apply")
         try await cluster.withPool("apply") { pool in
             try await pool.withTransaction { transaction in
@@ -27,10 +29,13 @@ struct ApplyCommand: AsyncParsableCommand {
                             integration: integration.slug, name: integration.name, institution: id,
                             settings: integration.settings)
                         for schedule in integration.schedules ?? [] {
+                            let definition = try schedule.definition()
+                            let key = ScheduleStore.Stored.key(integration: owner, slug: schedule.slug)
+                            let next = try definition.rules().next(after: now, key: key)
                             try await schedules.put(
-                                schedule.slug, integration: owner, kind: .rosterSync, cron: schedule.cron,
-                                timeZone: schedule.timeZone, paused: schedule.paused ?? false,
-                                nextAt: try schedule.next())
+                                schedule.slug, integration: owner, kind: .rosterSync, definition: definition,
+                                paused: schedule.paused,
+                                next: .init(planned: next?.occurrence.instant, start: next?.start))
                         }
                     }
                 }
@@ -40,8 +45,9 @@ struct ApplyCommand: AsyncParsableCommand {
             for integration in institution.integrations {
                 print("\(institution.slug)/\(integration.slug): stored")
                 for schedule in integration.schedules ?? [] {
-                    let next = try schedule.next()?.formatted(.iso8601) ?? "never"
-                    print("  \(schedule.slug): \(schedule.cron) (\(schedule.timeZone)), next \(next)")
+                    let words = ScheduleWords(try schedule.definition().rules(), after: now, count: 1)
+                    let next = words.next.first?.local ?? "never"
+                    print("  \(schedule.slug): \(words.expression) (\(schedule.timeZone)), next \(next)")
                 }
             }
         }

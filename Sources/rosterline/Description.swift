@@ -2,7 +2,7 @@ import Canvas
 import Conversion
 import Foundation
 import Jobs
-import Scheduler
+import Schedules
 import Secrets
 import Yams
 
@@ -25,25 +25,6 @@ struct Description: Decodable {
 
         var settings: IntegrationSettings {
             IntegrationSettings(source: source, canvas: canvas, mapping: mapping ?? [:])
-        }
-    }
-
-    struct Schedule: Decodable {
-        let slug: String
-        let cron: String
-        let timeZone: String
-        let paused: Bool?
-
-        /// When it fires next.
-        ///
-        /// - Throws: `ConfigurationError` that names what is wrong with it.
-        func next(after moment: Date = Date()) throws -> Date? {
-            let zone = try Description.zone(timeZone, of: "The schedule '\(slug)'")
-            do {
-                return ScheduleCalculator(expression: try CronExpression(cron), zone: zone).next(after: moment)?.instant
-            } catch {
-                throw ConfigurationError(description: "The schedule '\(slug)': \(error)")
-            }
         }
     }
 
@@ -99,7 +80,7 @@ struct Description: Decodable {
         }
         for schedule in integration.schedules ?? [] {
             try check(slug: schedule.slug)
-            _ = try schedule.next()
+            _ = try schedule.definition()
         }
         try check(mapping: integration)
     }
@@ -162,8 +143,15 @@ private indirect enum KnownKeys: Sendable {
         "source": .table(["kind": .value, "location": .value, "token": .value]),
         "canvas": .table(["address": .value, "account": .value, "token": .value]),
         "mapping": .table(Dictionary(uniqueKeysWithValues: ConversionRules.names.map { ($0, .value) })),
-        "schedules": .list(.table(["slug": .value, "cron": .value, "timeZone": .value, "paused": .value])),
+        "schedules": .list(
+            .table([
+                "slug": .value, "cron": .value, "timeZone": .value, "paused": .value, "overlap": .value,
+                "catchUp": .table(["mode": .value, "windowHours": .value]), "jitterSeconds": .value,
+                "pauseAfterFailures": .value, "blackouts": .list(range), "rolloverPauses": .list(range),
+            ])),
     ])
+
+    private static let range = KnownKeys.table(["from": .value, "until": .value, "name": .value])
 
     /// - Throws: `ConfigurationError` for the first unknown key, with the nearest right one.
     func check(_ value: Any?, at place: String) throws {

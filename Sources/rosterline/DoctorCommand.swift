@@ -16,6 +16,9 @@ struct DoctorCommand: AsyncParsableCommand {
             "Checks configuration, Postgres, RabbitMQ, the artifact store and each integration's Canvas; exit 1 if something is wrong."
     )
 
+    @Flag(help: "Verify the whole audit, not only its last rows.")
+    var audit = false
+
     func run() async throws {
         let cluster: Cluster
         do {
@@ -27,6 +30,7 @@ struct DoctorCommand: AsyncParsableCommand {
         var findings = [Finding.well("configuration", "every key is known and well formed")]
         let examination = Examination(cluster: cluster)
         findings += await examination.postgres()
+        findings += await examination.audit(whole: audit)
         findings += await examination.broker()
         findings += await examination.artifacts()
         findings += await examination.canvas()

@@ -3,10 +3,11 @@ import Foundation
 import Jobs
 import Storage
 
-/// Looks at jobs.
+/// Looks at jobs, ends them, runs them again.
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jobs", abstract: "Looks at jobs.", subcommands: [List.self, Show.self],
+        commandName: "jobs", abstract: "Looks at jobs, ends them, runs them again.",
+        subcommands: [List.self, Show.self, Cancel.self, Retry.self, RunAgain.self],
         defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
@@ -26,7 +27,7 @@ struct JobsCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let cursor = before.flatMap(JobID.init)
+            let cursor = before.flatMap { JobID($0) }
             let cluster = try await Cluster(role: "jobs")
             try await cluster.withPool("jobs") { pool in
                 let page = try await StatusQueries(pool).jobs(before: cursor, limit: limit)

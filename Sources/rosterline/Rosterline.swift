@@ -13,7 +13,10 @@ struct Rosterline: AsyncParsableCommand {
             """,
         subcommands: [
             SchedulerCommand.self, WorkerCommand.self, StatusCommand.self, MigrateCommand.self, DoctorCommand.self,
-            ApplyCommand.self, SyncCommand.self, JobsCommand.self, SettingsCommand.self, DefinitionsCommand.self,
+            ApplyCommand.self, SyncCommand.self, JobsCommand.self, SchedulesCommand.self, DeadCommand.self,
+            PauseCommand.self,
+            ResumeCommand.self,
+            PausesCommand.self, AuditCommand.self, SettingsCommand.self, DefinitionsCommand.self,
         ])
 }
 

@@ -41,9 +41,13 @@ struct SchedulerCommand: AsyncParsableCommand {
                 patience: try settings.duration("maintenance.patienceSeconds"),
                 retention: .seconds(try settings.whole("maintenance.retentionDays") * 86_400)),
             logger: cluster.logger)
+        let letters = DeadLetterConsumer(
+            configuration: try cluster.rabbitMQ("dead letters"), topology: try cluster.topology(),
+            logger: cluster.logger)
+        let drain = DeadLetterDrain(letters: letters, database: pool, logger: cluster.logger)
         let watch = try cluster.brokerWatch(
-            use: BrokerUse(publishes: true), readsSettings: true,
+            use: BrokerUse(publishes: true, queues: [try cluster.topology().deadQueue]), readsSettings: true,
             isBlocked: { publisher.health.status == .blocked })
-        try await cluster.run([pool, watch, publisher, bells, dispatcher, maintenance, scheduler])
+        try await cluster.run([pool, watch, publisher, bells, dispatcher, maintenance, letters, drain, scheduler])
     }
 }

@@ -40,7 +40,7 @@ struct StatusCommand: AsyncParsableCommand {
                     }
                 }
             ],
-            logger: cluster.logger)
+            operations: OperatorActions(pool), logger: cluster.logger)
         // It neither publishes nor consumes, but its metrics are the ones that are served.
         let watch = try cluster.brokerWatch(use: BrokerUse(), readsSettings: true)
         try await cluster.run([pool, watch, polling, status])

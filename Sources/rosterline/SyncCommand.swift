@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Jobs
+import Postgres
 import Storage
 
 /// Starts a sync now.
@@ -20,6 +21,12 @@ struct SyncCommand: AsyncParsableCommand {
     @Option(help: "With --wait: give up waiting after so many seconds (the job goes on); exit 2.")
     var timeout: Int = 86_400
 
+    @Flag(help: "Begin when the sync that is under way has ended.")
+    var after = false
+
+    @Flag(help: "Begin beside a sync that is under way.")
+    var anyway = false
+
     private var parts: [Substring] { integration.split(separator: "/") }
 
     func validate() throws {
@@ -32,7 +39,24 @@ struct SyncCommand: AsyncParsableCommand {
         let cluster = try await Cluster(role: "sync")
         try await cluster.withPool("sync") { pool in
             let id = try await IntegrationStore(pool).id(institution: String(parts[0]), integration: String(parts[1]))
-            let job = try await JobStore(pool).begin(.rosterSync, integration: id, postedBy: Self.person)
+            let job = try await pool.withTransaction { transaction in
+                let others = try await JobStore.unfinished(integration: id, kind: .rosterSync, in: transaction)
+                if let other = others.last, !after, !anyway {
+                    throw ValidationError(
+                        "Job \(other) of \(integration) has not ended. Wait for it, or say --after, or --anyway.")
+                }
+                let job = JobID.random()
+                try await JobStore(transaction).begin([
+                    JobRequest(
+                        .rosterSync, integration: id, postedBy: Operator.name, id: job,
+                        afterJob: after ? others.last : nil)
+                ])
+                try await AuditStore(transaction).append(
+                    AuditEntry(
+                        actor: Operator.name, action: .jobBegin, subject: AuditEntry.subject(job),
+                        after: ["integration": integration]))
+                return job
+            }
             print("Job \(job)")
             guard wait else { return }
             let watcher = JobWatcher(queries: StatusQueries(pool))
@@ -42,9 +66,5 @@ struct SyncCommand: AsyncParsableCommand {
             }
             guard state == .completed || state == .warning else { throw ExitCode(1) }
         }
-    }
-
-    private static var person: String {
-        ProcessInfo.processInfo.environment["USER"].map { "\($0) (command line)" } ?? "command line"
     }
 }

@@ -23,10 +23,10 @@ import Testing
     static let rows = [
         Row(
             version: "3.10.8", limit: nil, counted: .everyReturn, countsFirst: true, timeout: .node, target: "queues",
-            frame: 4096, message: 134_217_728, priorities: .none, mirrors: true, outdated: .allowed, refusesMode: false),
+            frame: 4096, message: 128 << 20, priorities: .none, mirrors: true, outdated: .allowed, refusesMode: false),
         Row(
             version: "3.11.28", limit: nil, counted: .everyReturn, countsFirst: true, timeout: .node, target: "queues",
-            frame: 4096, message: 134_217_728, priorities: .none, mirrors: true, outdated: .allowed, refusesMode: false),
+            frame: 4096, message: 128 << 20, priorities: .none, mirrors: true, outdated: .allowed, refusesMode: false),
         Row(
             version: "3.12.0", limit: nil, counted: .everyReturn, countsFirst: false, timeout: .queue,
             target: "quorum_queues", frame: 4096, message: 134_217_728, priorities: .none, mirrors: true,

@@ -6,8 +6,8 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-/// What an operator may do to a broker under running processes, and how soon the watch says so. It does harm to users and
-/// to the whole node, so the node is its own.
+/// What an operator may do to a broker under running processes, and how soon the watch says so. It does harm to users
+/// and to the whole node, so the node is its own.
 @Suite(.serialized, .ownRabbitMQ, .timeLimit(.minutes(2)))
 struct BrokerWatchTests {
     /// The bound for finding and for mending alike; the watch looks every second here, every 5 s in the product.
@@ -23,7 +23,7 @@ struct BrokerWatchTests {
                 try await scene.topology.missing(scene.administrator).isEmpty
             }
             try await withStepServices(scene.administrator, scene.topology) { publisher, consumer in
-                let sent = try await publisher.publish([StepPublication(id: 1, message: step(.convert))])
+                let sent = try await publisher.publish([StepPublication(step(.convert))])
                 #expect(sent == [.sent])
                 try await consumer.acknowledge(try await consumer.nextBatch(max: 1))
             }
@@ -39,7 +39,7 @@ struct BrokerWatchTests {
             try await scene.asAdministrator { try await $0.unbind(binding) }
             try await withStepServices(scene.administrator, scene.topology) { publisher, _ in
                 try await eventually(within: Self.bound, "doorbells get through again") {
-                    try await publisher.publish([StepPublication(id: 1, message: step(.extract))]) == [.sent]
+                    try await publisher.publish([StepPublication(step(.extract))]) == [.sent]
                 }
             }
         }

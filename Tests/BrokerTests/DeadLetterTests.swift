@@ -63,7 +63,7 @@ struct DeadLetterConsumerTests {
             for policy in topology.policies { try await local.ctl(policy.commandArguments) }
             let message = step(.convert)
             try await withStepServices(configuration, topology) { publisher, consumer in
-                _ = try await publisher.publish([StepPublication(id: 42, message: message)])
+                _ = try await publisher.publish([StepPublication(message)])
                 let delivery = try #require(try await consumer.nextBatch(max: 1).first)
                 try await consumer.reject(delivery, requeue: false)
             }
@@ -71,7 +71,7 @@ struct DeadLetterConsumerTests {
                 #expect(letter.queue == topology.queue(for: .convert))
                 #expect(letter.reason == .rejected)
                 #expect(letter.content == .step(message))
-                #expect(letter.messageID == "42")
+                #expect(letter.messageID == message.step.description)
                 #expect(abs(letter.firstDeathAt?.timeIntervalSinceNow ?? -1e9) < 60)
                 try await drain.giveBack([letter])
             }

@@ -43,7 +43,7 @@ struct StepMessagingTests {
                     let first = StepMessage(job: .random(), ordinal: 1, kind: .extract, version: 1)
                     let second = StepMessage(job: .random(), ordinal: 1, kind: .extract, version: 2)
                     let sent = try await publisher.publish([
-                        StepPublication(id: 1, message: second), StepPublication(id: 2, message: first),
+                        StepPublication(second), StepPublication(first),
                     ])
                     #expect(sent == [.sent, .sent])
                     let heard = try await old.nextBatch(max: 10)

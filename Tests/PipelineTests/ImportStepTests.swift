@@ -253,4 +253,80 @@ struct ImportStepTests {
             #expect(scene.simulator.requests.isEmpty)
         }
     }
+
+    /// The poller's word that Canvas has given the import up.
+    private func giveUp(_ job: JobID, _ scene: CanvasScene, token: Int64 = 1) async throws {
+        let step = StepID(job: job, ordinal: 3)
+        try await scene.database.end(
+            StepLease(step: step, token: token, owner: "poller"), .fail, as: .failed, from: .waiting
+        ) { $0.errorCode = "canvas.failed" }
+    }
+
+    private func canvasIDs(_ job: JobID, _ scene: CanvasScene) async throws -> [String?] {
+        try await scene.database.details(job).imports.map(\.canvasID)
+    }
+
+    @Test func `a step that is run again after its import ended sends a new batch`() async throws {
+        try await CanvasScene.with { scene in
+            let job = try await job(scene)
+            _ = try await attempt(job, scene)
+            // The poller dies right after it ended the step: that the import ended is not written down.
+            try await giveUp(job, scene)
+            _ = try await OperatorActions(scene.database.pool).retry(job, by: "mara", reason: "Mended.")
+            _ = try await attempt(job, scene)
+            #expect(scene.simulator.imports.map(\.upload?.fileName).last == "rosterline-\(job)-b2.zip")
+            #expect(try await canvasIDs(job, scene) == ["1", "2"])
+        }
+    }
+
+    @Test func `a step that is run again while its import may be alive sends nothing`() async throws {
+        try await CanvasScene.with { scene in
+            let job = try await job(scene)
+            let claim = try await scene.database.claim(job, 3)
+            _ = try await step(scene).run(
+                StepContext(
+                    lease: claim.lease, job: claim.job, failures: 0, rescues: 0, progress: Silent(),
+                    logger: EngineDatabase.logger))
+            try await scene.database.end(claim.lease, .fail, as: .failed) { $0.errorCode = "internal" }
+            _ = try await OperatorActions(scene.database.pool).retry(job, by: "mara", reason: "Again.")
+            _ = try await attempt(job, scene)
+            #expect(scene.simulator.imports.count == 1)
+            #expect(try await canvasIDs(job, scene) == ["1"])
+        }
+    }
+
+    @Test func `the answer to a second batch that was lost is found, and the first is not taken for it`() async throws {
+        try await CanvasScene.with { scene in
+            let job = try await job(scene)
+            _ = try await attempt(job, scene)
+            try await eventually("the first is done") { scene.simulator.imports.first?.state.isTerminal == true }
+            try await giveUp(job, scene)
+            _ = try await OperatorActions(scene.database.pool).retry(job, by: "mara", reason: "Mended.")
+            scene.simulator.faults.dropAfterAccepting = 1
+            _ = try await failure { try await attempt(job, scene) }
+            try await eventually("Canvas has begun with it") { scene.simulator.imports.last?.state.isTerminal == true }
+            _ = try await attempt(job, scene)
+            #expect(scene.simulator.imports.count == 2)
+            #expect(try await canvasIDs(job, scene) == ["1", "2"])
+        }
+    }
+
+    @Test func `a job that took an archive over finds its own import, whose files carry the old job's name`() async throws {
+        try await CanvasScene.with { scene in
+            let old = try await job(scene)
+            _ = try await attempt(old, scene)
+            try await eventually("the first is done") { scene.simulator.imports.first?.state.isTerminal == true }
+            try await giveUp(old, scene)
+            let job = try await OperatorActions(scene.database.pool).runAgain(
+                old, from: .importBatch, by: "mara", reason: "Mended.")
+            scene.simulator.faults.dropAfterAccepting = 1
+            _ = try await failure { try await attempt(job, scene) }
+            try await eventually("Canvas has begun with it") { scene.simulator.imports.last?.state.isTerminal == true }
+            // Long after a request could still arrive: not finding it would mean to send it again.
+            _ = try await attempt(job, scene, settle: .zero)
+            #expect(scene.simulator.imports.count == 2)
+            #expect(try await canvasIDs(job, scene) == ["2"])
+            #expect(try await canvasIDs(old, scene) == ["1"])
+        }
+    }
 }

@@ -22,11 +22,15 @@ struct ClusterTests {
         try await withPublisher(configuration, limits: limits, logger: recorder.logger) { publisher in
             try await withConsumer(configuration, queues: [queue], prefetch: 500) { consumer in
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { try await hear(consumer, count: 5000, tally) }
+                    group.addTask { try await hear(consumer, tally) }
+                    defer { group.cancelAll() }
                     try await publish(0..<2000, to: queue, publisher, tally)
-                    group.addTask { try await leader.kill() }
+                    async let killed: Void = leader.kill()
                     try await publish(2000..<5000, to: queue, publisher, tally)
-                    try await group.waitForAll()
+                    try await killed
+                    try? await eventually(within: .seconds(60), "everything is heard") {
+                        tally.withLockedValue(\.heard.count) == 5000
+                    }
                 }
                 #expect(consumer.health.host != "\(leader.host):\(leader.port)")
             }
@@ -34,14 +38,16 @@ struct ClusterTests {
         }
         let result = tally.withLockedValue(\.self)
         #expect(result.confirmed == Set(0..<5000))
-        #expect(Set(result.heard.keys) == result.confirmed)
+        #expect(result.confirmed.subtracting(result.heard.keys).sorted() == [])
         // Heard twice is only what the broker says it has delivered before, or what was published twice since its
         // confirm was lost with the node.
         let doubled = Set(result.heard.filter { $0.value > 1 }.keys)
         #expect(doubled.isSubset(of: result.redelivered.union(result.republished)))
         let next = try await cluster.leader(of: queue)
         #expect(next != nil && next?.port != leader.port)
-        #expect(recorder.lines(from: .info) == ["Broker connection lost; reconnecting", "Broker connection is back"])
+        // Once more if the new channel was opened before the queue had its new leader.
+        let lost = recorder.lines(from: .info).count { $0 == "Broker connection lost; reconnecting" }
+        #expect((1...2).contains(lost))
         // The dead node comes back into its cluster.
         try await leader.restart()
         try await leader.ctl(["await_online_nodes", "3"])
@@ -75,6 +81,8 @@ struct ClusterTests {
             }
             do {
                 let outcomes = try await publisher.publish(messages)
+                // A dispatcher waits before it tries what was refused; without that, this loop would not end sooner.
+                if outcomes.contains(.rejected) { try await Task.sleep(for: .milliseconds(200)) }
                 let confirmed = zip(batch, outcomes).filter { $1 == .confirmed }.map(\.0)
                 open.removeAll(where: Set(confirmed).contains)
                 tally.withLockedValue { tally in
@@ -89,9 +97,9 @@ struct ClusterTests {
     }
 
     private func hear(
-        _ consumer: RabbitMQConsumer, count: Int, _ tally: NIOLockedValueBox<Tally>
+        _ consumer: RabbitMQConsumer, _ tally: NIOLockedValueBox<Tally>
     ) async throws {
-        while tally.withLockedValue(\.heard.count) < count {
+        while !Task.isCancelled {
             let batch = try await consumer.nextBatch(max: 200)
             if batch.isEmpty { return }
             tally.withLockedValue { tally in

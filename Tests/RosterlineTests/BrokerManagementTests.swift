@@ -29,17 +29,33 @@ struct BrokerManagementTests {
         #expect(Set(bare.map(\.subject)) == Set(topology.queues.map { "queue \($0.name)" }))
         #expect(bare.contains { $0.words.contains("vanishes") })
         for policy in topology.policies { try await node.ctl(policy.commandArguments) }
-        let mended = try await examine(url)
-        #expect(mended.allSatisfy(\.isWell), "\(mended)")
-        #expect(mended.contains { $0.words == "no setting of a queue can lose a message" })
+        // The API shows what the queues tell it every 5 s.
+        try await eventually("our policies are enough") {
+            try await examine(url).contains { $0.words == "no setting of a queue can lose a message" }
+        }
+        #expect(try await examine(url).allSatisfy { $0.isWell })
         // A policy of a higher priority that somebody else has set for everything.
         try await node.ctl(["set_policy", "--priority", "99", "all", ".*", #"{"message-ttl":1000}"#])
-        let shadowed = try await examine(url).filter { !$0.isWell }
-        #expect(
-            shadowed.contains { $0.words.contains("after 1000 ms") && $0.remedy.contains("Policy 'all' applies now") })
+        try await eventually("it is refused, and named") {
+            try await examine(url).contains { finding in
+                !finding.isWell && finding.words.contains("after 1000 ms")
+                    && finding.remedy.contains("Policy 'all' applies now")
+            }
+        }
         let refused = try await examine(url.replacing(node.password, with: "wrong"))
         #expect(refused.last?.words.contains("does not accept user and password") == true)
         try await node.stop()
+    }
+
+    private func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(40)
+        while try await !condition() {
+            guard ContinuousClock.now < deadline else {
+                Issue.record(what)
+                return
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
     }
 
     @Test(arguments: ["", "host:15672", "https://host:15671", "amqp://a:b@host", "https://user@host"])

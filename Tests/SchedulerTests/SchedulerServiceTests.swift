@@ -5,6 +5,7 @@ import Logging
 import NIOConcurrencyHelpers
 import Postgres
 import Scheduler
+import Schedules
 import Storage
 import TestSupport
 import Testing
@@ -25,11 +26,14 @@ struct SchedulerServiceTests {
 
     private func put(
         _ database: EngineDatabase, _ slug: String = "nightly", cron: String = "0 * * * *", zone: String = "UTC",
-        paused: Bool = false, next: Date? = nil
+        paused: Bool? = nil, next: Date? = nil, _ change: (inout ScheduleDefinition) -> Void = { $0.overlap = .allow }
     ) async throws {
+        var definition = ScheduleDefinition(cron: cron, timeZone: zone)
+        change(&definition)
+        let next = next ?? midnight
         try await ScheduleStore(database.pool).put(
-            slug, integration: database.integration, kind: .rosterSync, cron: cron, timeZone: zone, paused: paused,
-            nextAt: next ?? midnight)
+            slug, integration: database.integration, kind: .rosterSync, definition: definition, paused: paused,
+            next: .init(planned: next, start: next))
     }
 
     private func occurrences(_ database: EngineDatabase) async throws -> [String] {
@@ -95,7 +99,7 @@ struct SchedulerServiceTests {
                     "2026-03-01 00:00:00 missed false", "2026-03-01 01:00:00 missed false",
                     "2026-03-01 02:00:00 started true",
                 ])
-            #expect(recorder.lines(from: .warning).count { $0 == "An occurrence was missed" } == 2)
+            #expect(recorder.lines(from: .warning).count { $0 == "An occurrence did not start" } == 2)
             #expect(try await database.queries.schedules().rows.first?.nextAt == midnight.addingTimeInterval(3 * 3600))
         }
     }
@@ -110,11 +114,17 @@ struct SchedulerServiceTests {
         }
     }
 
-    @Test func `a paused schedule does not fire`() async throws {
+    @Test func `a paused schedule begins nothing, and says so`() async throws {
         try await EngineDatabase.with { database in
-            try await put(database, paused: true)
-            #expect(try await service(database, at: midnight).tick() == 0)
+            try await put(database)
+            try await database.pool.execute(
+                "UPDATE schedule SET pause_from = \(midnight), pause_by = 'dana', pause_reason = 'repairs'")
+            #expect(try await service(database, at: midnight).tick() == 1)
             #expect(try await database.queries.jobs().rows.isEmpty)
+            let view = try #require(try await database.queries.schedules().rows.first)
+            #expect(view.lastOccurrence?.outcome == .paused)
+            #expect(view.lastOccurrence?.reason == "The schedule was paused by dana: repairs.")
+            #expect(view.nextAt == midnight.addingTimeInterval(3600))
         }
     }
 
@@ -139,7 +149,8 @@ struct SchedulerServiceTests {
             try await put(database)
             try await service(database, at: midnight).tick()
             // As after a restore of the schedule's row from a backup.
-            try await put(database)
+            try await database.pool.execute(
+                "UPDATE schedule SET next_at = \(midnight), next_planned_at = \(midnight)")
             #expect(try await service(database, at: midnight).tick() == 1)
             #expect(try await database.queries.jobs().rows.count == 1)
         }

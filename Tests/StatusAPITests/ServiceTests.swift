@@ -16,13 +16,14 @@ struct ServiceTests {
         try await StatusFixture.with { fixture in
             let sources = StatusSources(
                 reader: StatusReader(queries: .init(fixture.pool), timeout: .seconds(1)), artifacts: fixture.artifacts,
-                registry: fixture.registry, checks: [])
+                registry: fixture.registry, checks: [],
+                operations: StatusOperations(actions: .init(fixture.pool), timeout: .seconds(1)))
             let router = try StatusRouter.build(configuration: StatusConfiguration(), sources: sources)
             let served = Set(router.routes.map { "\($0.method.rawValue) \($0.path)" }.filter { $0.contains("/api/") })
             let path = URL(filePath: #filePath).deletingLastPathComponent().appending(
                 path: "../../schemas/api/openapi.yaml")
             #expect(try Self.routes(inDocument: String(contentsOf: path, encoding: .utf8)) == served)
-            #expect(served.count == 9)
+            #expect(served.count == 29)
         }
     }
 
@@ -128,11 +129,12 @@ struct ServiceTests {
         }
     }
 
-    @Test func `it only reads, and refuses what is too long`() async throws {
+    @Test func `without a token it only reads, and it refuses what is too long`() async throws {
         try await StatusFixture.with { fixture in
-            let post = try await fixture.get("/api/v1/jobs", method: .post)
-            #expect(post.status == 405)
-            #expect(post.headers[.allow] == "GET, HEAD")
+            #expect(try await fixture.get("/api/v1/jobs", method: .post).status == 403)
+            let put = try await fixture.get("/api/v1/jobs", method: .put)
+            #expect(put.status == 405)
+            #expect(put.headers[.allow] == "GET, HEAD, POST")
             let long = String(repeating: "x", count: 5000)
             #expect(try await fixture.get("/api/v1/jobs?integration=\(long)").status == 413)
         }

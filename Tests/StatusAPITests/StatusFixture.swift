@@ -60,7 +60,7 @@ struct StatusFixture: Sendable {
         let service = StatusService(
             configuration: StatusConfiguration(port: 0, token: read, readTimeout: .seconds(3)),
             queries: StatusQueries(pool), artifacts: artifacts, registry: registry, checks: checks,
-            logger: logger ?? quiet, onReady: { ready.yield($0) })
+            operations: OperatorActions(pool), logger: logger ?? quiet, onReady: { ready.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await pool.run() }
             group.addTask { try await service.run() }
@@ -85,6 +85,20 @@ struct StatusFixture: Sendable {
         return Answer(
             status: response.head.status.code, headers: response.head.headerFields, bytes: try await response.collect())
     }
+
+    /// Sends a form or, beginning with `{`, JSON.
+    func post(_ path: String, _ body: String, headers: HTTPFields = [:]) async throws -> Answer {
+        var headers = headers
+        headers[.contentType] = body.hasPrefix("{") ? "application/json" : "application/x-www-form-urlencoded"
+        let request = HTTPRequest(
+            method: .post, scheme: "http", authority: "127.0.0.1:\(port)", path: path, headerFields: headers)
+        let response = try await client.send(request, body: .bytes(Array(body.utf8)))
+        return Answer(
+            status: response.head.status.code, headers: response.head.headerFields, bytes: try await response.collect())
+    }
+
+    /// Where the service listens, as a browser names it.
+    var origin: String { "http://127.0.0.1:\(port)" }
 
     /// Stores content as a file of a step.
     func store(_ text: String, name: String, job: UUID, ordinal: Int = 1, type: String = "text/csv") async throws {

@@ -57,7 +57,7 @@ struct JobKeyTests {
             #expect(try await begin(key, in: database) == .rejected(winner: first))
             try await database.end(lease, .fail, as: .failed)
             let second = try #require(try await begin(key, in: database).job)
-            try await database.pool.withTransaction {
+            _ = try await database.pool.withTransaction {
                 try await JobStore.cancel(second, by: "ana", reason: "Test.", in: $0)
             }
             #expect(try await begin(key, in: database).job != nil)
@@ -95,7 +95,7 @@ struct JobKeyTests {
     @Test func `a job behind one that has ended already does not wait`() async throws {
         try await EngineDatabase.with { database in
             let old = try await database.begin()
-            try await database.pool.withTransaction {
+            _ = try await database.pool.withTransaction {
                 try await JobStore.cancel(old, by: "ana", reason: "Test.", in: $0)
             }
             try await database.jobs.begin([

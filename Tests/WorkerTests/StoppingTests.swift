@@ -9,7 +9,7 @@ import Worker
 @Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
 struct StoppingTests {
     private func cancel(_ job: JobID, in scene: EngineScene) async throws {
-        try await scene.database.pool.withTransaction {
+        _ = try await scene.database.pool.withTransaction {
             try await JobStore.cancel(job, by: "ana", reason: "Wrong file.", in: $0)
         }
     }

@@ -10,7 +10,9 @@
     if (!main || !main.hasAttribute("data-live")) return;
     // A hidden page costs the server nothing, and a selection is not torn away under somebody's cursor.
     const isSelecting = String(window.getSelection()) !== "";
-    if (!document.hidden && !isSelecting) {
+    // Nor is a form that somebody has opened.
+    const isFilling = main.querySelector("details[open], :is(input, select, button):focus") !== null;
+    if (!document.hidden && !isSelecting && !isFilling) {
       try {
         const response = await fetch(location.href, { cache: "no-store" });
         if (response.ok) replace(main, await response.text());

@@ -1,0 +1,217 @@
+internal import Broker
+internal import Dispatcher
+internal import Foundation
+internal import Jobs
+internal import Logging
+internal import NIOConcurrencyHelpers
+internal import Postgres
+internal import RabbitMQ
+internal import ServiceLifecycle
+internal import Storage
+internal import UnixSignals
+internal import Worker
+
+/// The product's engine with a handler that has nothing to do, in the processes that the benchmark starts.
+///
+/// Everything that the benchmark needs of the engine's modules is in this file and its extensions.
+struct EngineUnderTest: Sendable {
+    let postgres: PostgresConfiguration
+    let rabbitMQ: RabbitMQConfiguration
+    let topology: BrokerTopology
+    let logger: Logger
+
+    /// As the benchmark's children find it in their environment.
+    init() throws {
+        let environment = ProcessInfo.processInfo.environment
+        guard let database = environment["BENCH_POSTGRES"], let broker = environment["BENCH_AMQP"],
+            let prefix = environment["BENCH_QUEUE"]
+        else { throw BenchError("BENCH_POSTGRES, BENCH_AMQP and BENCH_QUEUE must be set.") }
+        try self.init(database: database, broker: broker, prefix: prefix)
+    }
+
+    init(database: String, broker: String, prefix: String) throws {
+        postgres = try PostgresConfiguration(url: database)
+        rabbitMQ = try RabbitMQConfiguration(url: broker)
+        topology = BrokerTopology(prefix: prefix)
+        var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
+        // As an operator would set it for steps of microseconds.
+        logger.logLevel = .warning
+        self.logger = logger
+    }
+
+    /// Makes the tables, one integration without limits, and the queues.
+    func prepare() async throws {
+        try await withPool { pool in
+            try await PostgresMigrator(migrations: StorageMigrations.all).apply(on: pool)
+            let store = IntegrationStore(pool)
+            let institution = try await store.put(institution: "bench", name: "Bench")
+            _ = try await store.put(
+                integration: "nightly", name: "Nightly", institution: institution,
+                settings: IntegrationSettings(
+                    source: .init(location: "/nowhere"),
+                    canvas: .init(address: "http://127.0.0.1:1", token: "env:NOBODY_READS_THIS")))
+            try await pool.execute("UPDATE institution SET concurrent_steps = NULL")
+        }
+        try await topology.delete(rabbitMQ)
+        try await topology.create(rabbitMQ)
+    }
+
+    /// Begins jobs of one step in batches, each a transaction, while a dispatcher hands them to the broker.
+    ///
+    /// - Returns: seconds from the first begin to the last confirm.
+    func enqueue(_ count: Int, batch: Int) async throws -> Double {
+        try await withPool { pool in
+            try await whileRunning(dispatcher(pool)) {
+                let integration = try await integration(pool)
+                let begin = ContinuousClock.now
+                for first in stride(from: 0, to: count, by: batch) {
+                    let requests = (first..<min(count, first + batch)).map { _ in
+                        JobRequest(.rosterSync, integration: integration, postedBy: "bench", steps: [.extract])
+                    }
+                    try await JobStore(pool).begin(requests)
+                }
+                while try await isWaiting(pool) { try await Task.sleep(for: .milliseconds(5)) }
+                return (ContinuousClock.now - begin) / .seconds(1)
+            }
+        }
+    }
+
+    /// Whether a step is not yet at the broker; what has been reserved but not confirmed is found in the queue's depth
+    /// by whoever measures, at most one batch.
+    private func isWaiting(_ pool: PostgresPool) async throws -> Bool {
+        try await !pool.query("SELECT FROM outbox WHERE rung_at IS NULL LIMIT 1").isEmpty
+    }
+
+    /// Begins single jobs at a steady rate, and waits until all are completed.
+    func latency(rate: Int, seconds: Int) async throws -> LatencyAnswer {
+        try await withPool { pool in
+            let integration = try await integration(pool)
+            var planned: [UUID: Double] = [:]
+            let begin = Date().timeIntervalSince1970
+            for number in 0..<(rate * seconds) {
+                let moment = begin + Double(number) / Double(rate)
+                let pause = moment - Date().timeIntervalSince1970
+                if pause > 0 { try await Task.sleep(for: .seconds(pause)) }
+                let request = JobRequest(.rosterSync, integration: integration, postedBy: "bench", steps: [.extract])
+                planned[request.id.uuid] = moment
+                try await JobStore(pool).begin([request])
+            }
+            return try await completions(of: planned, pool)
+        }
+    }
+
+    private func completions(of planned: [UUID: Double], _ pool: PostgresPool) async throws -> LatencyAnswer {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while true {
+            let rows = try await pool.query(
+                """
+                SELECT job_id, extract(epoch FROM started_at)::float8, extract(epoch FROM finished_at)::float8
+                FROM step WHERE state = 'completed'
+                """
+            ).map { try $0.decode((UUID.self, Double.self, Double.self)) }
+            if rows.count >= planned.count {
+                let known = rows.compactMap { row in planned[row.0].map { (row.1 - $0, row.2 - $0) } }
+                return LatencyAnswer(start: known.map(\.0), end: known.map(\.1))
+            }
+            guard ContinuousClock.now < deadline else {
+                throw BenchError("Only \(rows.count) of \(planned.count) jobs were completed within 60 s.")
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// A dispatcher by itself, until SIGTERM or SIGINT.
+    func dispatch() async throws {
+        let pool = PostgresPool(configuration: postgres, logger: logger)
+        try await run([pool] + dispatcher(pool))
+    }
+
+    /// A worker, until SIGTERM or SIGINT, or until it has run that many steps.
+    func work(expecting count: Int?, slots: Int, prefetch: Int) async throws {
+        let pool = PostgresPool(configuration: postgres, logger: logger)
+        let consumer = StepConsumer(
+            configuration: rabbitMQ, topology: topology, kinds: [.extract], prefetch: UInt16(prefetch), logger: logger)
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let worker = WorkerService(
+            database: pool, consumer: consumer, handlers: [NothingToDo(limit: count, end: end)],
+            configuration: WorkerConfiguration(
+                name: "bench-\(ProcessInfo.processInfo.processIdentifier)", slots: slots),
+            logger: logger)
+        try await run([pool, consumer, worker], until: ends)
+    }
+}
+
+extension EngineUnderTest {
+    private func dispatcher(_ pool: PostgresPool) -> [any Service] {
+        let bells = PostgresListener(configuration: postgres, channels: [OutboxStore.channel], logger: logger)
+        let publisher = StepPublisher(configuration: rabbitMQ, topology: topology, logger: logger)
+        let service = DispatcherService(
+            database: pool, bells: bells.notifications.map { _ in () }, publisher: publisher,
+            configuration: DispatcherConfiguration(name: "bench", window: 10_000_000), logger: logger)
+        return [publisher, bells, service]
+    }
+
+    private func integration(_ pool: PostgresPool) async throws -> Int64 {
+        guard let row = try await pool.query("SELECT id FROM integration LIMIT 1").first else {
+            throw BenchError("There is no integration; prepare comes first.")
+        }
+        return try row.decode("id")
+    }
+
+    func withPool<Result: Sendable>(_ body: (PostgresPool) async throws -> Result) async throws -> Result {
+        try await PostgresPool.withPool(postgres, logger: logger, body)
+    }
+
+    private func whileRunning<Result: Sendable>(
+        _ services: [any Service], _ body: () async throws -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup { group in
+            for service in services { group.addTask { try await service.run() } }
+            defer { group.cancelAll() }
+            return try await body()
+        }
+    }
+
+    private func run(_ services: [any Service], until ends: AsyncStream<Void>? = nil) async throws {
+        var quiet = logger
+        quiet.logLevel = .error
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            if let ends {
+                tasks.addTask {
+                    for await _ in ends {}
+                    if !Task.isCancelled { await group.triggerGracefulShutdown() }
+                }
+            }
+            try await tasks.next()
+            if ends != nil, !tasks.isEmpty { try await tasks.next() }
+            tasks.cancelAll()
+        }
+    }
+}
+
+/// The job of the benchmark.
+private struct NothingToDo: StepHandler {
+    let kind = StepKind.extract
+    private let left: NIOLockedValueBox<Int?>
+    private let end: AsyncStream<Void>.Continuation
+
+    /// - Parameter limit: after so many `end` is finished; nil for never.
+    init(limit: Int?, end: AsyncStream<Void>.Continuation) {
+        left = NIOLockedValueBox(limit)
+        self.end = end
+    }
+
+    func run(_ context: StepContext) async throws -> StepOutcome {
+        let isLast = left.withLockedValue { left in
+            left = left.map { $0 - 1 }
+            return left == 0
+        }
+        if isLast { end.finish() }
+        return .completed(StepResult())
+    }
+}

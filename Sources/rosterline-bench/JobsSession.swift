@@ -1,0 +1,95 @@
+internal import Foundation
+internal import LocalServers
+
+/// The measurements, one after the other; each contestant of a run meets the same servers.
+struct JobsSession: Sendable {
+    let scene: JobsScene
+    let contestants: [Contestant]
+    let jobs: Int
+    let runs: Int
+    let latencySeconds: Int
+    let finished: Int
+    let waiting: Int
+    let schedules: Int
+
+    private static let rate = 200
+
+    /// Contestants take turns, run by run, so that what the machine does meanwhile hits all alike.
+    func drain(_ report: inout JobsReport) async throws {
+        for run in 1...runs {
+            for contestant in contestants {
+                let count = contestant.share(of: jobs)
+                let found = try await Round.with(contestant, scene) { try await DrainMeasurement.run($0, count: count) }
+                report.drains[contestant, default: []].append(found)
+                say("drain \(run)/\(runs)  \(contestant.title): \(TextTable.cell(found.rate)) jobs/s")
+            }
+        }
+    }
+
+    func enqueue(_ report: inout JobsReport) async throws {
+        for run in 1...runs {
+            for contestant in contestants where contestant != .limit {
+                let count = contestant.share(of: jobs) / (contestant == .pika ? 20 : 1)
+                let seconds = try await Round.with(contestant, scene) { try await $0.enqueue(count) }
+                report.enqueues[contestant, default: []].append(Double(count) / seconds)
+                say("enqueue \(run)/\(runs)  \(contestant.title): \(TextTable.cell(Double(count) / seconds)) jobs/s")
+            }
+        }
+    }
+
+    func latency(_ report: inout JobsReport) async throws {
+        for run in 1...runs {
+            for contestant in contestants where contestant != .limit {
+                let answer = try await Round.with(contestant, scene) { round in
+                    let dispatcher = try round.startDispatcher()
+                    let worker = try round.startWorker(expecting: nil)
+                    // Long enough for the slowest to connect.
+                    try await Task.sleep(for: .seconds(contestant.isPeer ? 5 : 2))
+                    let answer = try await round.latency(rate: Self.rate, seconds: latencySeconds)
+                    try? await worker.kill()
+                    try? await dispatcher?.kill()
+                    return answer
+                }
+                report.latencies[contestant, default: []].append(answer)
+                let cells = answer.end.map(TextTable.cell).joined(separator: "/")
+                say("latency \(run)/\(runs)  \(contestant.title): p50/p99 \(cells) ms")
+            }
+        }
+    }
+
+    func growth(_ report: inout JobsReport) async throws {
+        for workers in [1, 2, 4, 8] {
+            let found = try await Round.with(.engine, scene) {
+                try await DrainMeasurement.run($0, count: jobs, workers: workers)
+            }
+            report.growths.append(GrowthResult(name: "\(workers) worker process\(workers == 1 ? "" : "es")", drain: found))
+            say("growth  \(workers) worker processes: \(TextTable.cell(found.rate)) jobs/s")
+        }
+        for waiting in [min(10_000, waiting), waiting] {
+            let found = try await Round.with(.engine, scene) {
+                try await DrainMeasurement.run($0, count: min(jobs, waiting), waiting: waiting)
+            }
+            report.growths.append(GrowthResult(name: "\(TextTable.cell(Double(waiting))) waiting", drain: found))
+            say("growth  \(waiting) waiting: \(TextTable.cell(found.rate)) jobs/s")
+        }
+        for finished in [0, finished] {
+            let found = try await Round.with(.engine, scene) { round in
+                try await FinishedJobs.add(finished, to: round.pool)
+                return try await DrainMeasurement.run(round, count: jobs)
+            }
+            report.growths.append(GrowthResult(name: "\(TextTable.cell(Double(finished))) finished", drain: found))
+            say("growth  \(finished) finished: \(TextTable.cell(found.rate)) jobs/s")
+        }
+    }
+
+    func schedules(_ report: inout JobsReport) async throws {
+        report.ticks = try await Round.with(.engine, scene) { round in
+            try await ScheduleTicks.measure(round, schedules: schedules)
+        }
+    }
+
+    private func say(_ line: String) {
+        print(line)
+        fflush(nil)
+    }
+}

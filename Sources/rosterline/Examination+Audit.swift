@@ -1,0 +1,29 @@
+import Storage
+
+extension Examination {
+    /// Rows from the end that are looked at without being asked to.
+    private static let auditTail: Int64 = 1000
+
+    /// Whether the audit's chain holds.
+    ///
+    /// - Parameter whole: from the first row, however many there are.
+    func audit(whole: Bool) async -> [Finding] {
+        let remedy = "Run 'rosterline migrate' first; the schema's own line says whether it is needed."
+        return await examine("audit", remedy: remedy) {
+            try await cluster.withPool("doctor") { pool in
+                let store = AuditStore(pool)
+                guard let head = try await store.head() else { return [.well("audit", "nothing was done yet")] }
+                let first = whole ? 1 : max(1, head.seq - Self.auditTail + 1)
+                let verdict = try await store.verify(from: first)
+                guard verdict.broken == nil else {
+                    return [
+                        .wrong(
+                            "audit", AuditWords.sentence(verdict),
+                            remedy: "Compare with the last export, and ask who may write to the database as its owner.")
+                    ]
+                }
+                return [.well("audit", "rows \(first) to \(head.seq) fit; head \(head)")]
+            }
+        }
+    }
+}
