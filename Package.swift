@@ -155,7 +155,8 @@ let package = Package(
         .executableTarget(
             name: "rosterline-bench",
             dependencies: [
-                "Conversion", "OneRoster", "Archives", "Simulators", "CJobBench", "Jobs", "Storage", "Broker", "Scheduler",
+                "Conversion", "OneRoster", "Archives", "Simulators", "CJobBench", "Jobs", "Storage", "Broker",
+                "Scheduler",
                 "Dispatcher", "Worker", "Postgres", "RabbitMQ", "LocalServers", arguments, logging, locks, lifecycle,
                 signals,
             ], exclude: ["Peers"], swiftSettings: overC),

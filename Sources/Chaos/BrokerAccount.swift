@@ -1,8 +1,8 @@
 import Broker
 import LocalServers
 
-/// A user of the broker's for one scenario, whose rights and password may be taken away: each in one command, since each
-/// command is an Erlang node of its own.
+/// A user of the broker's for one scenario, whose rights and password may be taken away: each in one command, since
+/// each command is an Erlang node of its own.
 struct BrokerAccount: Sendable {
     static let password = "chaos"
     private let name: String
@@ -18,7 +18,8 @@ struct BrokerAccount: Sendable {
     /// Makes it, with all rights, and leads the processes to it.
     func create() async throws {
         try await eval(
-            "rabbit_auth_backend_internal:add_user(\(binary(name)), \(binary(Self.password)), \(binary("chaos")))", granting)
+            "rabbit_auth_backend_internal:add_user(\(binary(name)), \(binary(Self.password)), \(binary("chaos")))",
+            granting)
         trial.lead { route in
             route.brokerUser = name
             route.brokerPassword = Self.password
@@ -52,7 +53,8 @@ struct BrokerAccount: Sendable {
             """
     }
 
-    private let disconnecting = #"[rabbit_networking:close_connection(P, "chaos") || P <- rabbit_networking:connections()]"#
+    private let disconnecting =
+        #"[rabbit_networking:close_connection(P, "chaos") || P <- rabbit_networking:connections()]"#
 
     private func binary(_ text: String) -> String { "<<\"\(text)\">>" }
 

@@ -1,8 +1,8 @@
 import Broker
-import Postgres
 import FoundationEssentials
 import Jobs
 import LocalServers
+import Postgres
 import RabbitMQ
 
 /// What may happen to RabbitMQ.
@@ -66,7 +66,9 @@ enum BrokerFaults {
         for name in names { before[name] = await trial.processes.processorSeconds(of: name) }
         try await Task.sleep(for: time)
         for name in names {
-            guard let first = before[name], let last = await trial.processes.processorSeconds(of: name) else { continue }
+            guard let first = before[name], let last = await trial.processes.processorSeconds(of: name) else {
+                continue
+            }
             let percent = (last - first) / (time / .seconds(1)) * 100
             trial.note("\(name) takes \(Double(Int(percent * 10)) / 10) % of a core while the broker is down")
             trial.expect(percent < 5, "\(name) takes \(percent) % of a core while the broker is down")
@@ -169,23 +171,25 @@ enum BrokerFaults {
         let isLong = trial.size == .long
         let (limit, tick, work) = isLong ? (60_000, 10_000, 150_000) : (1_000, 300, 4_000)
         let rabbitMQ = trial.stage.rabbitMQ
-        try await rabbitMQ.ctl([
-            "eval",
-            "application:set_env(rabbit, consumer_timeout, \(limit)), application:set_env(rabbit, channel_tick_interval, \(tick)).",
-        ])
+        try await setPatience(rabbitMQ, limit: limit, tick: tick)
         trial.countFault()
         let integration = try await trial.addIntegration(work: ToyWork(work...work))
         try await trial.startScheduler()
         try await trial.startWorkers(2, slots: 4)
         try await trial.begin(8, integration)
         try await trial.waitForEnd(within: .seconds(isLong ? 400 : 40))
-        try await rabbitMQ.ctl([
-            "eval",
-            "application:set_env(rabbit, consumer_timeout, 1800000), application:set_env(rabbit, channel_tick_interval, 60000).",
-        ])
+        try await setPatience(rabbitMQ, limit: 1_800_000, tick: 60000)
         let figures = HistoryFigures(of: try await trial.history.events())
         trial.expect(figures.claims == 8, "8 steps were claimed \(figures.claims) times")
         let log = (try? String(contentsOfFile: rabbitMQ.log, encoding: .utf8)) ?? ""
         trial.expect(!log.contains("has timed out waiting for"), "the broker closed a channel for an old delivery")
+    }
+
+    /// Milliseconds until a delivery is too old, and between two looks for that; both for channels that are opened now.
+    private static func setPatience(_ rabbitMQ: LocalRabbitMQ, limit: Int, tick: Int) async throws {
+        let settings = [("consumer_timeout", limit), ("channel_tick_interval", tick)].map { name, value in
+            "application:set_env(rabbit, \(name), \(value))"
+        }
+        try await rabbitMQ.ctl(["eval", settings.joined(separator: ", ") + "."])
     }
 }

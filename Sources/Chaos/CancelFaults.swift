@@ -11,7 +11,8 @@ enum CancelFaults {
         let work = isLong ? 200...3000 : 100...900
         let plain = try await trial.addIntegration(work: ToyWork(work, parts: 3))
         // They go on for longer than anybody waits.
-        let deaf = try await trial.addIntegration("deaf", work: ToyWork(isLong ? 15_000...20_000 : 5_000...7_000, isDeaf: true))
+        let deaf = try await trial.addIntegration(
+            "deaf", work: ToyWork(isLong ? 15_000...20_000 : 5_000...7_000, isDeaf: true))
         for integration in [plain, deaf] { trial.allow(["cancelled", "completed"], for: integration) }
         try await trial.startScheduler(settings: ["MAINTENANCE_INTERVAL_SECONDS": isLong ? "1" : "0.2"])
         try await trial.startWorkers(3, slots: isLong ? 12 : 6)
@@ -32,7 +33,10 @@ enum CancelFaults {
             FROM job WHERE cancel_requested_at IS NOT NULL
             """)
         trial.note("the slowest cancellation took \(slowest) ms")
-        for table in ["step_progress", "job_key", "outbox"] {
+        try await trial.wait("late reports of progress are swept", within: .seconds(90)) {
+            try await trial.count("SELECT count(*)::int FROM step_progress") == 0
+        }
+        for table in ["job_key", "outbox"] {
             let left = try await trial.count(PostgresQuery(unescaped: "SELECT count(*)::int FROM \(table)"))
             trial.expect(left == 0, "\(left) rows were left in \(table)")
         }

@@ -1,6 +1,6 @@
-import Postgres
 import Foundation
 import Jobs
+import Postgres
 import Simulators
 
 /// What Canvas may do, with the product's own workers and poller.
@@ -13,7 +13,8 @@ enum CanvasOutages {
         settings.rowsPerSecond = isLong ? 20_000 : 10_000
         let canvas = try CanvasSimulator(settings: settings, logger: trial.stage.logger)
         let roster = trial.folder + "/roster.zip"
-        _ = try SyntheticDistrict(people: isLong ? 2_000 : 300, enrolments: isLong ? 15_000 : 1_500).write(toZip: roster)
+        _ = try SyntheticDistrict(people: isLong ? 2_000 : 300, enrolments: isLong ? 15_000 : 1_500).write(
+            toZip: roster)
         try await canvas.whileServing { address in
             let integration = try await trial.addIntegration(
                 "school",

@@ -24,7 +24,8 @@ package struct ChaosStage: Sendable {
     package static func start(programs: String, folder: String, logger: Logger) async throws -> ChaosStage {
         for name in ["rosterline", "rosterline-chaos"] where access("\(programs)/\(name)", X_OK) != 0 {
             throw ServerError(
-                .missingProgram, operation: "find \(programs)/\(name)", remedy: "Build it: swift build --product \(name)")
+                .missingProgram, operation: "find \(programs)/\(name)",
+                remedy: "Build it: swift build --product \(name)")
         }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         async let postgres = LocalPostgres.start(settings: ["max_connections": "400"])

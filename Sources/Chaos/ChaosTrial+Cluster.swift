@@ -12,7 +12,8 @@ extension ChaosTrial {
         let route = route
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("ROSTERLINE_") }
         variables["ROSTERLINE_POSTGRES_URL"] =
-            "postgres://\(database.user)@\(stage.postgres.host):\(route.postgresPort)/\(database.database)?sslmode=disable"
+            "postgres://\(database.user)@\(stage.postgres.host):\(route.postgresPort)"
+            + "/\(database.database)?sslmode=disable"
         variables["ROSTERLINE_RABBITMQ_URL"] =
             "amqp://\(route.brokerUser):\(route.brokerPassword)@\(route.brokers)"
         // A toy that aborts on purpose is gone at once, and not after it has told of each thread.

@@ -1,6 +1,6 @@
-import Logging
 import FoundationEssentials
 import Jobs
+import Logging
 import Postgres
 import Storage
 

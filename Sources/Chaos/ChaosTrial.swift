@@ -1,7 +1,7 @@
-import LocalServers
 import Broker
 import FoundationEssentials
 import Jobs
+import LocalServers
 import Logging
 import NIOConcurrencyHelpers
 import Postgres

@@ -30,7 +30,8 @@ enum ClockFaults {
 
     /// Both hemispheres, half an hour of summer time, none at all, and a zone ahead of the date line.
     private static let zones = [
-        "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata", "Pacific/Auckland",
+        "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata",
+        "Pacific/Auckland",
     ]
 
     private static func date(_ text: String) throws -> Date {
@@ -94,7 +95,8 @@ enum ClockFaults {
         }
         clock.withLockedValue { $0 = end.addingTimeInterval(3600) }
         try await schedulers[1].tick()
-        try await trial.pool.execute("UPDATE job SET state = 'completed', finished_at = now() WHERE finished_at IS NULL")
+        try await trial.pool.execute(
+            "UPDATE job SET state = 'completed', finished_at = now() WHERE finished_at IS NULL")
         try await trial.pool.execute("DELETE FROM outbox")
         trial.countFault(2)
         trial.remember(
@@ -111,7 +113,8 @@ enum ClockFaults {
             WHERE o.schedule_id = \(schedule) AND o.outcome = 'started' ORDER BY o.planned_at
             """
         ).map { try $0.decode("planned_at", as: Date.self) }
-        trial.expect(fired.count == nights.count, "\(zone.identifier): \(fired.count) firings in \(nights.count) nights")
+        trial.expect(
+            fired.count == nights.count, "\(zone.identifier): \(fired.count) firings in \(nights.count) nights")
         for (planned, night) in zip(fired, nights) where abs(planned.timeIntervalSince(night)) > 3600 {
             trial.expect(false, "\(zone.identifier): planned for \(planned) instead of \(night)")
         }

@@ -1,6 +1,6 @@
-import LocalServers
 import Glibc
 import Jobs
+import LocalServers
 import Postgres
 
 /// What may happen to Postgres.

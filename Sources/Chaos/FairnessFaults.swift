@@ -23,7 +23,9 @@ enum FairnessFaults {
         trial.countFault()
         try await trial.wait("the big one is at it", within: .seconds(30)) {
             try await trial.count(
-                "SELECT count(*)::int FROM step JOIN job ON job.id = job_id WHERE integration_id = \(big) AND step.state = 'completed'"
+                """
+                SELECT count(*)::int FROM job WHERE integration_id = \(big) AND state = 'completed'
+                """
             ) > 20
         }
         let beside = try await wait(trial, others)
@@ -47,7 +49,9 @@ enum FairnessFaults {
             let end = min(start + 20, jobs.count)
             try await trial.begin(
                 (start..<end).map { index in
-                    JobRequest(.rosterSync, integration: integrations[index], postedBy: "chaos", id: jobs[index], steps: [.extract])
+                    JobRequest(
+                        .rosterSync, integration: integrations[index], postedBy: "chaos", id: jobs[index],
+                        steps: [.extract])
                 })
             try await Task.sleep(for: .milliseconds(100))
         }
@@ -59,7 +63,8 @@ enum FairnessFaults {
         }
         let row = try await trial.pool.query(
             """
-            SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - queued_at))::float8 AS wait
+            SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - queued_at))::float8
+                AS wait
             FROM step WHERE job_id = ANY(\(jobs.map(\.uuid))::uuid[])
             """
         ).first

@@ -6,8 +6,8 @@ package import Jobs
 ///
 /// A lease is valid from its claim until it ends or, if that is earlier, until the moment to which it was last renewed.
 /// An attempt may die after its effect and before its end; the next one then repeats the effect under a token of its
-/// own. That is counted, and is no fault. What must not be: an effect outside a valid lease, two attempts of a step that
-/// both count as completed, or a step that anything happens to after it has ended well.
+/// own. That is counted, and is no fault. What must not be: an effect outside a valid lease, two attempts of a step
+/// that both count as completed, or a step that anything happens to after it has ended well.
 package enum HistoryChecker {
     /// A rule that was broken.
     package enum Rule: String, Sendable, Hashable, CaseIterable {

@@ -38,8 +38,8 @@ package struct HistoryStore: Sendable {
         BEGIN
             word := CASE
                 WHEN NEW.state = 'running' AND NEW.fencing_token > OLD.fencing_token THEN 'claim'
-                WHEN NEW.state = 'running' AND OLD.state = 'running' AND NEW.leased_until IS DISTINCT FROM OLD.leased_until
-                    THEN 'renew'
+                WHEN NEW.state = 'running' AND OLD.state = 'running'
+                    AND NEW.leased_until IS DISTINCT FROM OLD.leased_until THEN 'renew'
                 WHEN NEW.state = OLD.state THEN NULL
                 WHEN OLD.state = 'running' AND NEW.rescues > OLD.rescues THEN 'rescue'
                 WHEN OLD.state = 'running' AND NEW.fencing_token > OLD.fencing_token THEN 'fence'
@@ -125,7 +125,8 @@ package struct HistoryStore: Sendable {
             for row in rows {
                 let (sequence, at, what, job, ordinal, token, owner, leasedUntil, state) = try row.decode(
                     (
-                        Int64.self, Date.self, String.self, UUID?.self, Int16?.self, Int64.self, String?.self, Date?.self,
+                        Int64.self, Date.self, String.self, UUID?.self, Int16?.self, Int64.self, String?.self,
+                        Date?.self,
                         String?.self
                     ))
                 guard let what = HistoryEvent.What(rawValue: what) else { continue }
@@ -143,7 +144,8 @@ package struct HistoryStore: Sendable {
             [
                 "\(event.sequence)", event.at.formatted(.iso8601.time(includingFractionalSeconds: true)),
                 event.what.rawValue, event.step?.description ?? "-", "\(event.token)", event.owner ?? "-",
-                event.leasedUntil?.formatted(.iso8601.time(includingFractionalSeconds: true)) ?? "-", event.state ?? "-",
+                event.leasedUntil?.formatted(.iso8601.time(includingFractionalSeconds: true)) ?? "-",
+                event.state ?? "-",
             ].joined(separator: "\t")
         }.joined(separator: "\n") + "\n"
     }

@@ -1,5 +1,5 @@
-import LocalServers
 import Jobs
+import LocalServers
 
 /// What may happen on the way to the servers.
 enum NetworkFaults {
@@ -18,7 +18,7 @@ enum NetworkFaults {
         try await trial.startScheduler()
         try await trial.startWorkers(isLong ? 4 : 2, slots: 4)
         try await trial.begin(isLong ? 1_500 : 40, integration)
-        // Each way of each link in turn, and resets all the time; more jobs come as long as there are holes to fall into.
+        // Each way of each link in turn, and resets between; more jobs come as long as there are holes to fall into.
         for proxy in [postgres, broker] {
             for way in NetworkProxy.Way.allCases {
                 try await resets(trial, [postgres, broker], for: isLong ? .seconds(10) : .milliseconds(400))

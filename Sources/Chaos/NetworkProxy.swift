@@ -45,7 +45,9 @@ final class NetworkProxy: Sendable {
                 ClientBootstrap(group: client.eventLoop).channelOption(.autoRead, value: false)
                     .connect(host: host, port: port)
                     .flatMapThrowing { server in
-                        guard let proxy = connections.withLockedValue(\.self) else { throw ChannelError.ioOnClosedChannel }
+                        guard let proxy = connections.withLockedValue(\.self) else {
+                            throw ChannelError.ioOnClosedChannel
+                        }
                         try proxy.join(client, server)
                     }
             }
@@ -89,7 +91,8 @@ final class NetworkProxy: Sendable {
         let connection = ProxiedConnection(client: client, server: server, proxy: self)
         let id = ObjectIdentifier(connection)
         state.withLockedValue { $0.connections[id] = connection }
-        client.closeFuture.whenComplete { _ in self.state.withLockedValue { _ = $0.connections.removeValue(forKey: id) } }
+        client.closeFuture.whenComplete { _ in self.state.withLockedValue { _ = $0.connections.removeValue(forKey: id) }
+        }
         try client.pipeline.syncOperations.addHandler(ProxyHandler(connection, .toServer))
         try server.pipeline.syncOperations.addHandler(ProxyHandler(connection, .toClient))
         for channel in [client, server] { _ = channel.setOption(.autoRead, value: true) }

@@ -3,7 +3,8 @@ extension Scenario {
     package static let all: [Scenario] = [
         WorkerFaults.killing, WorkerFaults.restarting, WorkerFaults.freezing, BrokerFaults.outages, BrokerFaults.alarm,
         BrokerFaults.topology, BrokerFaults.patience, DatabaseFaults.outages, NetworkFaults.wire,
-        ClockFaults.skewed, ScheduleFaults.killing, WorkerFaults.poison, VersionFaults.mixed, CanvasOutages.moods, FairnessFaults.flood, CancelFaults.cancelling,
+        ClockFaults.skewed, ScheduleFaults.killing, WorkerFaults.poison, VersionFaults.mixed, CanvasOutages.moods,
+        FairnessFaults.flood, CancelFaults.cancelling,
         ClusterFaults.leader,
     ]
 }

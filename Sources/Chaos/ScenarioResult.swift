@@ -35,7 +35,8 @@ package struct ScenarioTable: Sendable, CustomStringConvertible {
 
     package var description: String {
         let header = [
-            "#", "scenario", "jobs", "faults", "lost", "doubled", "rescues", "rescue p50", "rescue p99", "time", "verdict",
+            "#", "scenario", "jobs", "faults", "lost", "doubled", "rescues", "rescue p50", "rescue p99", "time",
+            "verdict",
         ]
         let rows = [header] + results.map(Self.cells)
         let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }

@@ -58,14 +58,19 @@ enum ScheduleFaults {
             try await ScheduleStore(trial.pool).put(
                 "nightly", integration: integration, kind: .rosterSync,
                 definition: ScheduleDefinition(cron: cron, timeZone: "UTC"),
-                next: .init(planned: planned.addingTimeInterval(86_400 * 300), start: planned.addingTimeInterval(86_400 * 300)))
+                next: .init(
+                    planned: planned.addingTimeInterval(86_400 * 300), start: planned.addingTimeInterval(86_400 * 300)))
         }
     }
 
     private static func makeDue(_ trial: ChaosTrial, planned: Date, every step: Int, from first: Int) async throws {
         _ = try await trial.patiently {
             _ = try await trial.pool.execute(
-                "UPDATE schedule SET next_at = \(planned), next_planned_at = \(planned) WHERE id % \(Int64(step)) = \(Int64(first))")
+                """
+                UPDATE schedule SET next_at = \(planned), next_planned_at = \(planned)
+                WHERE id % \(Int64(step)) = \(Int64(first))
+                """
+            )
         }
     }
 

@@ -4,8 +4,8 @@ import Simulators
 
 /// What a step of a chaos run does: nothing but take time, leave an effect, and misbehave on request.
 ///
-/// It travels as the location of an integration's source, `toy:least=5,most=400`, so every job of an integration is of a
-/// kind, and the worker needs no other source than the job itself.
+/// It travels as the location of an integration's source, `toy:least=5,most=400`, so every job of an integration is of
+/// a kind, and the worker needs no other source than the job itself.
 package struct ToyWork: Sendable, Hashable {
     /// Milliseconds that a step takes at least and at most.
     package var milliseconds: ClosedRange<Int>

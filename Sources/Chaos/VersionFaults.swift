@@ -1,5 +1,5 @@
-import Postgres
 import Jobs
+import Postgres
 
 /// What may happen while a new version is rolled out.
 enum VersionFaults {

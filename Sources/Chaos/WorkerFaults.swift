@@ -1,6 +1,6 @@
-import Postgres
 import FoundationEssentials
 import Jobs
+import Postgres
 
 /// What may happen to workers.
 enum WorkerFaults {

@@ -72,4 +72,18 @@ extension StepStore {
                 isParked: state == StepState.failed.rawValue)
         }
     }
+
+    /// Removes the progress of steps that no longer run: a report that is under way while its step ends leaves a row
+    /// that nobody would look for. The table holds little but what runs, so all of it is read; the steps are found by
+    /// their primary key.
+    ///
+    /// - Returns: how many rows went.
+    @discardableResult
+    package func sweepProgress() async throws -> Int {
+        try await database.execute(
+            """
+            DELETE FROM step_progress p WHERE p.updated_at < clock_timestamp() - interval '1 minute' AND NOT EXISTS (
+                SELECT FROM step s WHERE s.job_id = p.job_id AND s.ordinal = p.ordinal AND s.state = 'running')
+            """)
+    }
 }

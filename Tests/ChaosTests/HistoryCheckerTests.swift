@@ -118,7 +118,8 @@ struct HistoryCheckerTests {
 
     @Test func `a step that ended before the kill waits for no rescue`() {
         let figures = HistoryFigures(of: [
-            Self.event(1, .claim), Self.event(2, .effect), Self.event(3, .finish, state: "completed"), Self.event(4, .kill),
+            Self.event(1, .claim), Self.event(2, .effect), Self.event(3, .finish, state: "completed"),
+            Self.event(4, .kill),
         ])
         #expect(figures.rescueDelays == [])
     }

@@ -16,7 +16,8 @@ struct ScenarioTests {
 
     /// Another one each run, and in the failure's text, so that what was found once can be found again.
     private static let seed =
-        ProcessInfo.processInfo.environment["CHAOS_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64(UInt32.max))
+        ProcessInfo.processInfo.environment["CHAOS_SEED"].flatMap { UInt64($0) }
+        ?? UInt64.random(in: 0...UInt64(UInt32.max))
 
     @Test(arguments: Scenario.all.filter(\.hasShortForm).map(\.number))
     func `the cluster bears it`(number: Int) async throws {
