@@ -22,7 +22,8 @@ package struct WorkerConfiguration: Sendable {
 
     package init(
         name: String, slots: Int = 4, lease: Duration = .seconds(30), drain: Duration = .seconds(25),
-        handBack: Duration = .seconds(5), progressInterval: Duration = .seconds(1), cancellationInterval: Duration = .seconds(3),
+        handBack: Duration = .seconds(5), progressInterval: Duration = .seconds(1),
+        cancellationInterval: Duration = .seconds(3),
         retries: RetryPolicy = RetryPolicy()
     ) {
         precondition(slots > 0, "a worker needs at least one slot, not \(slots)")
