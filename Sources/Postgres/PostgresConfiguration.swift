@@ -12,6 +12,26 @@ package struct PostgresConfiguration: Sendable, Equatable, CustomStringConvertib
         case verifyFull(caFile: String)
     }
 
+    /// How the server plans the statements of these connections.
+    package enum Planning: Sendable, Equatable {
+        /// For the values at hand, each time: right for reports, for tables that range from empty to millions of rows.
+        case eachTime
+        /// Once for each statement, by index look-ups alone, whatever the tables look like at that moment: for
+        /// statements that touch few rows by key, whose planning would cost more than their work.
+        case onceByIndex
+
+        var options: String {
+            switch self {
+            case .eachTime: "-c plan_cache_mode=force_custom_plan"
+            case .onceByIndex:
+                """
+                -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
+                -c enable_mergejoin=off -c jit=off
+                """
+            }
+        }
+    }
+
     /// Names, addresses or folders of Unix sockets (which begin with `/`), tried in order until one accepts writes.
     package var hosts: [String]
     /// Of all hosts.
@@ -34,6 +54,8 @@ package struct PostgresConfiguration: Sendable, Equatable, CustomStringConvertib
     package var acquireTimeout: Duration
     /// Callers that may wait at once; default 10 000. The next one is refused.
     package var waiterLimit: Int
+    /// Default `eachTime`.
+    package var planning = Planning.eachTime
     /// After which an unused connection is closed; default 10 min.
     package var idleTimeout: Duration
     /// Prepared statements kept for each connection; default 256, the least recently used goes first.

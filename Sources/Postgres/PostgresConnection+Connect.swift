@@ -60,10 +60,9 @@ extension PostgresConnection {
 
     private func parameters(for address: PostgresAddress) -> [(name: String, value: String)] {
         let timeout = configuration.statementTimeout.map { Int($0 / .milliseconds(1)) } ?? 0
-        // Plans made for the values at hand: tables here range from empty to millions of rows, and a generic plan that
-        // was right in the morning is wrong at night. The rest fixes the spelling that the decoders rely on.
+        // The rest fixes the spelling that the decoders rely on.
         let options = """
-            -c plan_cache_mode=force_custom_plan -c statement_timeout=\(timeout) -c timezone=UTC -c datestyle=ISO \
+            \(configuration.planning.options) -c statement_timeout=\(timeout) -c timezone=UTC -c datestyle=ISO \
             -c bytea_output=hex -c extra_float_digits=1
             """
         var parameters = [

@@ -117,7 +117,8 @@ struct SchedulerTick: Sendable {
                 schedule.kind, integration: schedule.integration, postedBy: author, id: start.job,
                 priority: .nightly, afterJob: start.after))
         cancels += start.cancels.map {
-            Cancel(job: $0, by: author, reason: "The next occurrence of the \(author) was due, which cancels the other.")
+            Cancel(
+                job: $0, by: author, reason: "The next occurrence of the \(author) was due, which cancels the other.")
         }
         metadata[JobsKeys.Log.jobID] = "\(start.job)"
         lines.append(Line(level: .info, message: "A schedule started a job", metadata: metadata))

@@ -45,7 +45,8 @@ package struct CronExpression: Sendable, Hashable {
         return CronError(
             expression: text, field: nil, column: column(of: place, in: text),
             problem: "There \(fields.count == 1 ? "is 1 field" : "are \(fields.count) fields"), but it must be five: "
-                + "minute, hour, day of month, month, day of week\(fields.count > 5 ? "; no seconds and no years" : "").")
+                + "minute, hour, day of month, month, day of week\(fields.count > 5 ? "; no seconds and no years" : "")."
+        )
     }
 
     private static func column(of place: Substring, in text: String) -> Int {

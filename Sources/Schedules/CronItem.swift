@@ -41,7 +41,8 @@ struct CronItem {
         else {
             throw error(
                 text,
-                text.isEmpty ? "has an empty item"
+                text.isEmpty
+                    ? "has an empty item"
                     : "has '\(text)', which is not in \(range.values.lowerBound) to \(range.values.upperBound)")
         }
         return number

@@ -82,7 +82,9 @@ struct Firing {
             case .allow: break
             case .skip: return without(occurrence, .skipped, "Skipped: \(standing), has not ended.")
             case .queue:
-                if situation.unfinished.count > 1, !isInTurn { return without(occurrence, .skipped, "Skipped: \(standing), waits already.") }
+                if situation.unfinished.count > 1, !isInTurn {
+                    return without(occurrence, .skipped, "Skipped: \(standing), waits already.")
+                }
                 after = other.id
                 words.append("It waits for \(standing).")
             case .cancel:

@@ -46,8 +46,11 @@ package enum LocalTime {
     /// `3 h 10 min`, `45 min`, `12 s`.
     package static func duration(_ seconds: TimeInterval) -> String {
         let whole = Int(max(0, seconds).rounded())
-        if whole >= 86_400 { return "\(whole / 86_400) d \(whole % 86_400 / 3600) h" }
-        if whole >= 3600 { return "\(whole / 3600) h \((whole % 3600 / 60)) min" }
+        func parts(_ large: Int, _ unit: String, _ small: Int, _ smallUnit: String) -> String {
+            "\(large) \(unit)\(small == 0 ? "" : " \(small) \(smallUnit)")"
+        }
+        if whole >= 86_400 { return parts(whole / 86_400, "d", whole % 86_400 / 3600, "h") }
+        if whole >= 3600 { return parts(whole / 3600, "h", whole % 3600 / 60, "min") }
         return whole >= 60 ? "\(whole / 60) min" : "\(whole) s"
     }
 }

@@ -66,7 +66,8 @@ extension StatusReader {
 extension ProblemDetails {
     static func schedule(_ id: String) -> ProblemDetails {
         ProblemDetails(
-            .notFound, detail: "There is no schedule \(id.prefix(64)).", remedy: "Look for it in the list of schedules.")
+            .notFound, detail: "There is no schedule \(id.prefix(64)).", remedy: "Look for it in the list of schedules."
+        )
     }
 }
 

@@ -19,6 +19,16 @@ package struct IntegrationStore: Sendable {
         return try Self.single(rows, "institution \(slug)")
     }
 
+    /// Replaces what an institution may have of the cluster; the dispatcher's next turn goes by it.
+    package func put(_ limits: DispatchLimits, institution: Int64) async throws {
+        try await database.execute(
+            """
+            UPDATE institution SET concurrent_steps = \(limits.concurrentSteps), weight = \(limits.weight),
+                steps_per_minute = \(limits.stepsPerMinute), burst = \(limits.burst)
+            WHERE id = \(institution)
+            """)
+    }
+
     /// Creates an integration or replaces its settings; jobs that already run keep the settings they began with.
     package func put(
         integration slug: String, name: String, institution: Int64, settings: IntegrationSettings

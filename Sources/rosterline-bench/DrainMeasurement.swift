@@ -34,7 +34,6 @@ struct DrainMeasurement: Codable, Sendable {
     {
         let waiting = waiting ?? count
         try await round.fill(waiting)
-        try await round.pool.execute("CHECKPOINT")
         let before = try await counters(round)
         var running: [LocalServerProcess] = []
         for number in 1...workers {

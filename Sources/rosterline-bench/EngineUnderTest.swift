@@ -70,16 +70,19 @@ struct EngineUnderTest: Sendable {
                     }
                     try await JobStore(pool).begin(requests)
                 }
-                while try await isWaiting(pool) { try await Task.sleep(for: .milliseconds(5)) }
+                try await waitForBroker(holding: count)
                 return (ContinuousClock.now - begin) / .seconds(1)
             }
         }
     }
 
-    /// Whether a step is not yet at the broker; what has been reserved but not confirmed is found in the queue's depth
-    /// by whoever measures, at most one batch.
-    private func isWaiting(_ pool: PostgresPool) async throws -> Bool {
-        try await !pool.query("SELECT FROM outbox WHERE rung_at IS NULL LIMIT 1").isEmpty
+    /// The queue itself is asked: a ticket is marked before its message is published.
+    private func waitForBroker(holding count: Int) async throws {
+        try await RabbitMQAdministration.with(rabbitMQ) { broker in
+            while try await broker.messageCount(queue: topology.queue(for: .extract)) < count {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
     }
 
     /// Begins single jobs at a steady rate, and waits until all are completed.

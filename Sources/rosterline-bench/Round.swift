@@ -169,6 +169,7 @@ struct Round: Sendable {
         guard status == 0 else {
             throw BenchError("\(contestant.title): \(command.suffix(4)) ended with \(status): \(output.suffix(1000))")
         }
-        return output
+        // Warnings come before; the answer is the last line.
+        return output.split(separator: "\n").last.map(String.init) ?? ""
     }
 }

@@ -104,7 +104,7 @@ private struct Night: Sendable {
             in: folder, serverFolder: folder + "/servers", program: program,
             settings: [
                 "ROSTERLINE_STATUS_PORT": "\(port)", "ROSTERLINE_POLLING_INTERVAL_SECONDS": "0.5",
-                "ROSTERLINE_IMPORT_SETTLE_SECONDS": "5", "ROSTERLINE_RELAY_INTERVAL_SECONDS": "0.2",
+                "ROSTERLINE_IMPORT_SETTLE_SECONDS": "5", "ROSTERLINE_DISPATCHER_INTERVAL_SECONDS": "0.2",
                 "DEMO_CANVAS_TOKEN": "simulator-token", "ROSTERLINE_LOG_LEVEL": "info",
             ])
         let status: Int32

@@ -24,6 +24,8 @@ struct ApplyCommand: AsyncParsableCommand {
                 let schedules = ScheduleStore(transaction)
                 for institution in description.institutions {
                     let id = try await integrations.put(institution: institution.slug, name: institution.name)
+                    try await integrations.put(
+                        institution.limits?.dispatch ?? DispatchLimits(), institution: id)
                     for integration in institution.integrations {
                         let owner = try await integrations.put(
                             integration: integration.slug, name: integration.name, institution: id,

@@ -35,6 +35,13 @@ struct Cluster: Sendable {
         return configuration
     }
 
+    /// For the engine's own statements, which look up by key.
+    func enginePostgres(_ role: String) throws -> PostgresConfiguration {
+        var configuration = try postgres(role)
+        configuration.planning = .onceByIndex
+        return configuration
+    }
+
     func rabbitMQ(_ connection: String) throws -> RabbitMQConfiguration {
         var configuration = try RabbitMQConfiguration(url: settings.required("rabbitmq.url"))
         configuration.connectionName = "rosterline \(connection) \(Self.processName)"

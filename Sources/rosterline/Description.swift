@@ -12,7 +12,26 @@ struct Description: Decodable {
     struct Institution: Decodable {
         let slug: String
         let name: String
+        let limits: Limits?
         let integrations: [Integration]
+    }
+
+    /// What an institution may have of the cluster, beside the others. A key that is missing leaves its default.
+    struct Limits: Decodable {
+        let concurrentSteps: Int?
+        let weight: Int?
+        let stepsPerMinute: Int?
+        let burst: Int?
+
+        var dispatch: DispatchLimits {
+            var limits = DispatchLimits()
+            // 0 lifts the limit, as no number would be large enough to say so.
+            if let concurrentSteps { limits.concurrentSteps = concurrentSteps == 0 ? nil : concurrentSteps }
+            if let weight { limits.weight = weight }
+            limits.stepsPerMinute = stepsPerMinute
+            limits.burst = burst
+            return limits
+        }
     }
 
     struct Integration: Decodable {
@@ -54,7 +73,27 @@ struct Description: Decodable {
         }
         for institution in institutions {
             try Self.check(slug: institution.slug)
+            try Self.check(institution.limits, of: institution.slug)
             for integration in institution.integrations { try Self.check(integration) }
+        }
+    }
+
+    private static func check(_ limits: Limits?, of institution: String) throws {
+        guard let limits else { return }
+        let ranges: [(String, Int?, ClosedRange<Int>)] = [
+            ("concurrentSteps", limits.concurrentSteps, 0...100_000), ("weight", limits.weight, 1...100),
+            ("stepsPerMinute", limits.stepsPerMinute, 1...10_000_000), ("burst", limits.burst, 1...10_000_000),
+        ]
+        for (key, value, range) in ranges {
+            guard let value, !range.contains(value) else { continue }
+            throw ConfigurationError(
+                description:
+                    "'\(key)' of '\(institution)' is \(value); give \(range.lowerBound) to \(range.upperBound).")
+        }
+        if limits.burst != nil, limits.stepsPerMinute == nil {
+            throw ConfigurationError(
+                description: "'burst' of '\(institution)' means nothing without 'stepsPerMinute'. Give both or neither."
+            )
         }
     }
 
@@ -134,8 +173,13 @@ private indirect enum KnownKeys: Sendable {
     case table([String: KnownKeys])
     case list(KnownKeys)
 
+    private static let limits = KnownKeys.table([
+        "concurrentSteps": .value, "weight": .value, "stepsPerMinute": .value, "burst": .value,
+    ])
+
     static let file = KnownKeys.table([
-        "institutions": .list(.table(["slug": .value, "name": .value, "integrations": .list(integration)]))
+        "institutions": .list(
+            .table(["slug": .value, "name": .value, "limits": limits, "integrations": .list(integration)]))
     ])
 
     private static let integration = KnownKeys.table([

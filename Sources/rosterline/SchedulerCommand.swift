@@ -22,8 +22,11 @@ struct SchedulerCommand: AsyncParsableCommand {
         let bells = PostgresListener(configuration: postgres, channels: [OutboxStore.channel], logger: cluster.logger)
         let publisher = StepPublisher(
             configuration: try cluster.rabbitMQ("publisher"), topology: try cluster.topology(), logger: cluster.logger)
+        var engine = try cluster.enginePostgres("dispatcher")
+        engine.poolSize = 3
+        let tickets = PostgresPool(configuration: engine, logger: cluster.logger)
         let dispatcher = DispatcherService(
-            database: pool, bells: bells.notifications.map { _ in () }, publisher: publisher,
+            database: tickets, bells: bells.notifications.map { _ in () }, publisher: publisher,
             configuration: DispatcherConfiguration(
                 name: Cluster.processName, interval: try settings.duration("dispatcher.intervalSeconds"),
                 window: try settings.whole("dispatcher.window"),
@@ -48,6 +51,8 @@ struct SchedulerCommand: AsyncParsableCommand {
         let watch = try cluster.brokerWatch(
             use: BrokerUse(publishes: true, queues: [try cluster.topology().deadQueue]), readsSettings: true,
             isBlocked: { publisher.health.status == .blocked })
-        try await cluster.run([pool, watch, publisher, bells, dispatcher, maintenance, letters, drain, scheduler])
+        try await cluster.run([
+            pool, tickets, watch, publisher, bells, dispatcher, maintenance, letters, drain, scheduler,
+        ])
     }
 }

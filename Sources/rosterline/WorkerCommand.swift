@@ -16,7 +16,7 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         let cluster = try await Cluster(role: "worker")
         let settings = cluster.settings
-        let postgres = try cluster.postgres("worker")
+        let postgres = try cluster.enginePostgres("worker")
         let pool = PostgresPool(configuration: postgres, logger: cluster.logger)
         let cancellations = PostgresListener(
             configuration: postgres, channels: [JobStore.cancelChannel], logger: cluster.logger)

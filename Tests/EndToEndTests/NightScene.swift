@@ -24,7 +24,7 @@ actor NightScene {
             settings: [
                 "ROSTERLINE_WORKER_LEASE_SECONDS": "2", "ROSTERLINE_MAINTENANCE_INTERVAL_SECONDS": "0.2",
                 "ROSTERLINE_POLLING_INTERVAL_SECONDS": "0.3", "ROSTERLINE_IMPORT_SETTLE_SECONDS": "3",
-                "ROSTERLINE_RELAY_INTERVAL_SECONDS": "0.2", "ROSTERLINE_WORKER_RETRY_SECONDS": "0.5",
+                "ROSTERLINE_DISPATCHER_INTERVAL_SECONDS": "0.2", "ROSTERLINE_WORKER_RETRY_SECONDS": "0.5",
                 "ROSTERLINE_STATUS_PORT": "0", "ROSTERLINE_LOG_LEVEL": "debug", "NIGHT_TOKEN": "simulator-token",
             ])
         var configuration = PostgresConfiguration(

@@ -4,11 +4,11 @@ import Testing
 
 @testable import Schedules
 
-/// The specification of ``WallClock`` against what schedulers fire that stop and start at any time, over the zones of the
-/// system's database.
+/// The specification of ``WallClock`` against what schedulers fire that stop and start at any time, over the zones of
+/// the system's database.
 ///
-/// The short form tries each *shape* of a change of clocks once (how far, at which time of day) and whole years of a few
-/// zones. `TEST_ALL_ZONES=1` tries every zone and every change of the years below; `TEST_SEED` repeats a run.
+/// The short form tries each *shape* of a change of clocks once (how far, at which time of day) and whole years of a
+/// few zones. `TEST_ALL_ZONES=1` tries every zone and every change of the years below; `TEST_SEED` repeats a run.
 @Suite struct AllZonesTests {
     /// The years that are tried; the database's files end with 2037.
     private static let begin = 1_199_145_600  // 2008

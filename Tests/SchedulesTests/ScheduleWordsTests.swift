@@ -25,7 +25,10 @@ import Testing
         ("0 3 * * friL", "At 03:00 on the last Friday of the month"),
         ("0 3 * * fri#2,mon#1", "At 03:00 on the first Monday and the second Friday of the month"),
         ("0 3 13 * fri", "At 03:00 on day 13 of the month, and also on Friday"),
-        ("0 3 */2 * mon", "At 03:00 on days 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29 and 31 of the month, but only on Monday"),
+        (
+            "0 3 */2 * mon",
+            "At 03:00 on days 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29 and 31 of the month, but only on Monday"
+        ),
         ("0 0 29 feb *", "At 00:00 on day 29 of the month in February"),
         ("0 4 * aug-jun *", ""), ("0 4 * 1-5,9 *", "At 04:00 every day in January to May and September"),
     ])

@@ -34,7 +34,9 @@ struct SystemZone: Sendable {
         func number(_ at: Int, _ count: Int) -> Int {
             bytes[at..<at + count].reduce(bytes[at] >= 128 ? -1 : 0) { $0 << 8 | Int($1) }
         }
-        guard bytes.count > 44, bytes[0..<4].elementsEqual("TZif".utf8), bytes[4] >= UInt8(ascii: "2") else { return nil }
+        guard bytes.count > 44, bytes[0..<4].elementsEqual("TZif".utf8), bytes[4] >= UInt8(ascii: "2") else {
+            return nil
+        }
         // The second block has 64-bit times; the first is passed over: its counts are in its header.
         let first = (0..<6).map { number(20 + 4 * $0, 4) }
         let second = 44 + first[0] + first[1] + first[2] * 8 + first[3] * 5 + first[4] * 6 + first[5]

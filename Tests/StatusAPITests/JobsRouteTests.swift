@@ -89,6 +89,7 @@ struct JobsRouteTests {
             try await rows.step(job, 1, .extract, .completed, percent: 100, counts: #"{"users.extracted": 50}"#)
             try await rows.step(job, 2, .convert, .running, percent: 10)
             try await rows.attempt(job, 2, token: 1, outcome: "rescued")
+            try await fixture.pool.execute("UPDATE step SET fencing_token = 2 WHERE state = 'running'")
             try await rows.canvasImport(job, answer: #"{"data":{"counts":{"users":49}},"id":"7"}"#, state: "a_new_word")
             try await fixture.pool.execute(
                 """
@@ -101,7 +102,7 @@ struct JobsRouteTests {
             #expect((steps.last?["counts"] as? [String: Int]) == ["users.converted": 31])
             #expect(steps.last?["worker"] as? String == "worker-1")
             let attempts = json["attempts"] as? [[String: Any]] ?? []
-            #expect(attempts.first?["outcome"] as? String == "rescued")
+            #expect(attempts.map { $0["outcome"] as? String } == ["rescued", nil])
             let imports = json["imports"] as? [[String: Any]] ?? []
             #expect(imports.first?["workflow_state"] as? String == "a_new_word")
             let stage = (json["job"] as? [String: Any])?["stage"] as? [String: Any]
