@@ -11,7 +11,7 @@ WIDTH ?= 4
 IMAGE ?= rosterline:latest
 SIMULATE = .build/debug/rosterline-sim demo --program .build/debug/rosterline
 
-.PHONY: help swift install build test demo sync tsan format lint manifests image clean
+.PHONY: help swift install build test chaos demo sync tsan format lint manifests image clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +30,12 @@ test: swift ## Install, build, and run every test against real servers that the 
 	@.ci/install build servers tests
 	$(BUILD) --build-tests
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(WIDTH) swift test --skip-build
+
+chaos: swift ## Run the failure tests in full, some 40 minutes, and print one table: make chaos SEED=7 ONLY=1,3
+	@.ci/install build servers
+	$(BUILD) -c release --product rosterline
+	$(BUILD) -c release --product rosterline-chaos
+	.build/release/rosterline-chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(SHORT),--short)
 
 demo: swift ## One night on this machine, with everything it needs; ONCE=1 ends by itself
 	@.ci/install build servers

@@ -61,6 +61,7 @@ let package = Package(
         .executable(name: "rosterline", targets: ["rosterline"]),
         .executable(name: "rosterline-sim", targets: ["rosterline-sim"]),
         .executable(name: "rosterline-bench", targets: ["rosterline-bench"]),
+        .executable(name: "rosterline-chaos", targets: ["rosterline-chaos"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -154,10 +155,19 @@ let package = Package(
         .executableTarget(
             name: "rosterline-bench",
             dependencies: [
-                "Conversion", "OneRoster", "Archives", "Simulators", "CJobBench", "Jobs", "Storage", "Broker", "Scheduler",
+                "Conversion", "OneRoster", "Archives", "Simulators", "CJobBench", "Jobs", "Storage", "Broker",
+                "Scheduler",
                 "Dispatcher", "Worker", "Postgres", "RabbitMQ", "LocalServers", arguments, logging, locks, lifecycle,
                 signals,
             ], exclude: ["Peers"], swiftSettings: overC),
+
+        target(
+            "Chaos",
+            [
+                "Jobs", "Schedules", "Storage", "Postgres", "Broker", "RabbitMQ", "Worker", "Scheduler", "LocalServers",
+                "Simulators", logging, lifecycle, locks, niocore, threads, signals,
+            ]),
+        program("rosterline-chaos", ["Chaos", "Broker", "Jobs", "Postgres", "RabbitMQ", "Worker", arguments, logging]),
 
         // Tests: one target for each module; `TestSupport` brings the real servers.
         .target(
@@ -245,6 +255,7 @@ let package = Package(
             "RosterlineTests",
             ["rosterline", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
+        tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),
         tests("TidyTests", []),
     ],
     cLanguageStandard: .gnu2x

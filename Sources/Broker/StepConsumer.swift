@@ -63,22 +63,26 @@ package final class StepConsumer: Service {
         while true {
             let deliveries = try await consumer.nextBatch(max: max)
             if deliveries.isEmpty { return [] }
-            var batch: [StepDelivery] = []
-            batch.reserveCapacity(deliveries.count)
-            for delivery in deliveries {
-                do throws(MessageError) {
-                    batch.append(StepDelivery(message: try read(delivery.body), delivery: delivery))
-                } catch {
-                    logger.error(
-                        "A message was put aside to the dead letters",
-                        metadata: [
-                            BrokerKeys.Log.queue: "\(delivery.queue)", BrokerKeys.Log.error: "\(error)",
-                        ])
-                    try await BrokerError.wrapping { try await consumer.reject(delivery, requeue: false) }
-                }
-            }
+            let batch = try await read(deliveries)
             if !batch.isEmpty { return batch }
         }
+    }
+
+    /// Those that can be read; the others are put aside.
+    private func read(_ deliveries: [RabbitMQDelivery]) async throws -> [StepDelivery] {
+        var batch: [StepDelivery] = []
+        batch.reserveCapacity(deliveries.count)
+        for delivery in deliveries {
+            do throws(MessageError) {
+                batch.append(StepDelivery(message: try read(delivery.body), delivery: delivery))
+            } catch {
+                logger.error(
+                    "A message was put aside to the dead letters",
+                    metadata: [BrokerKeys.Log.queue: "\(delivery.queue)", BrokerKeys.Log.error: "\(error)"])
+                try await BrokerError.wrapping { try await consumer.reject(delivery, requeue: false) }
+            }
+        }
+        return batch
     }
 
     private func read(_ body: [UInt8]) throws(MessageError) -> StepMessage {
@@ -103,6 +107,12 @@ package final class StepConsumer: Service {
     /// Stops hearing and gives back what nobody has taken; what was handed out can still be settled.
     package func pause() async {
         await consumer.pause()
+    }
+
+    /// Stops hearing, and hands out what has rung and nobody has taken: the caller settles it.
+    /// - Throws: `BrokerError` with `.closed` when `run` has ended.
+    package func pauseTakingAll() async throws -> [StepDelivery] {
+        try await read(await consumer.pauseTakingAll())
     }
 
     /// Hears again.

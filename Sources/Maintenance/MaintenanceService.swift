@@ -63,6 +63,7 @@ package struct MaintenanceService: Service {
                     "worker": "\(rescue.owner)", "rescues": "\(rescue.rescues)",
                 ])
         }
+        try await store.sweepProgress()
         for step in try await store.fenceCancelled(after: configuration.cancelPatience) {
             logger.warning(
                 "A cancelled step did not stop by itself; its lease was taken away",

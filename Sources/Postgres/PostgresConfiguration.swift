@@ -24,7 +24,10 @@ package struct PostgresConfiguration: Sendable, Equatable, CustomStringConvertib
             switch self {
             case .eachTime: "-c plan_cache_mode=force_custom_plan"
             case .onceByIndex:
-                "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+                """
+                -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
+                -c enable_mergejoin=off -c jit=off
+                """
             }
         }
     }

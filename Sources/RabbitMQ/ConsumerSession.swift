@@ -105,6 +105,12 @@ actor ConsumerSession: RabbitMQSession {
 
     /// Cancels all consumers, and gives back what nobody has taken yet.
     func pause() {
+        stopConsuming()
+        giveBack(setup.buffer.removeAll().map(\.tag))
+    }
+
+    /// Cancels all consumers; what has come stays in the buffer.
+    func stopConsuming() {
         write { handle throws(RabbitMQError) in
             for tag in queuesByTag.keys { try handle.cancelConsumer(tag: tag) }
         }
@@ -113,7 +119,6 @@ actor ConsumerSession: RabbitMQSession {
         askAgainAt = nil
         // Deliveries that were on their way when the cancel went out have come before its answer.
         while readTurn() {}
-        giveBack(setup.buffer.removeAll().map(\.tag))
     }
 
     func resume() {

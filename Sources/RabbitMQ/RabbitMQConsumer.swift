@@ -111,6 +111,14 @@ package final class RabbitMQConsumer: Service {
         await supervisor.session?.pause()
     }
 
+    /// Stops taking messages, and hands out those that nobody has taken: the caller settles them.
+    package func pauseTakingAll() async -> [RabbitMQDelivery] {
+        isPaused.withLockedValue { $0 = true }
+        buffer.setPaused(true)
+        await supervisor.session?.stopConsuming()
+        return buffer.removeAll()
+    }
+
     /// Takes messages again.
     package func resume() async {
         isPaused.withLockedValue { $0 = false }

@@ -26,6 +26,10 @@ package struct CanvasFaults: Sendable, Equatable, Codable {
     package var stuckAtPercent: Int?
     /// So many imports, when they start, end in `failed` as after a crash.
     package var crashImports = 0
+    /// What a running import shows as its progress (0 to 99), whatever it has done; less than before is possible.
+    package var showPercent: Int?
+    /// Each import that ends says of so many rows that it refused them, though it did not.
+    package var inventErrors = 0
 
     package init() {}
 
@@ -44,6 +48,8 @@ package struct CanvasFaults: Sendable, Equatable, Codable {
         faults.dropUploads = change.dropUploads ?? dropUploads
         faults.stuckAtPercent = change.stuckAtPercent ?? stuckAtPercent
         faults.crashImports = change.crashImports ?? crashImports
+        faults.showPercent = change.showPercent ?? showPercent
+        faults.inventErrors = change.inventErrors ?? inventErrors
         return faults
     }
 }
@@ -62,4 +68,6 @@ struct CanvasFaultChange: Sendable, Decodable {
     var dropUploads: Int?
     var stuckAtPercent: Int?
     var crashImports: Int?
+    var showPercent: Int?
+    var inventErrors: Int?
 }

@@ -100,7 +100,10 @@ extension CanvasSimulator {
     }
 
     private func json(of record: CanvasImport, _ request: Request) -> JSON {
-        record.json(baseURL: CanvasPaging.baseURL(of: request), now: now(), errorsFileDelay: settings.errorsFileDelay)
+        var record = record
+        if let percent = faults.showPercent, record.state == .importing { record.progress = percent }
+        return record.json(
+            baseURL: CanvasPaging.baseURL(of: request), now: now(), errorsFileDelay: settings.errorsFileDelay)
     }
 
     /// `GET /accounts/:account/sis_imports`, newest first.

@@ -179,11 +179,14 @@ package final class CanvasSimulator: Sendable {
     }
 
     private func finish(_ id: Int) throws {
-        let result = engine.withLockedValue { engine in
+        var result = engine.withLockedValue { engine in
             let result = engine.work?.result ?? CanvasImportResult()
             engine.work?.close()
             engine.work = nil
             return result
+        }
+        result.messages += (0..<faults.inventErrors).map { row in
+            .init(file: "users.csv", text: "The simulator was told to refuse this row", row: row + 2, isFailure: false)
         }
         let errors = try writeErrors(id, result.messages)
         shared.withLockedValue {

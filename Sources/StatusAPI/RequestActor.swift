@@ -35,8 +35,8 @@ extension StringProtocol {
 /// Lets a change through only if nobody can have made a browser send it.
 ///
 /// Browsers send a login along with whatever a foreign page makes them send, so the login alone proves nothing. They
-/// also say where a request comes from, in fields that a page cannot set; programs send neither field and carry the token
-/// because they want to.
+/// also say where a request comes from, in fields that a page cannot set; programs send neither field and carry the
+/// token because they want to.
 /// - SeeAlso: https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
 enum RequestOrigin {
     static func isOwn(_ request: Request) -> Bool {

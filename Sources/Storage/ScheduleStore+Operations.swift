@@ -32,7 +32,7 @@ extension ScheduleStore {
     }
 
     /// Locks an integration and reads its unfinished jobs of a kind, in the order in which they began. Served by the
-    /// primary key and by `job_state`.
+    /// primary key and by `job_integration`.
     func unfinished(in lane: Lane) async throws -> [FiringPolicy.UnfinishedJob] {
         let rows = try await database.pipeline([
             "SELECT id FROM integration WHERE id = \(lane.integration) FOR NO KEY UPDATE",

@@ -30,7 +30,7 @@ extension ScheduleStore {
     /// hold a schedule of one integration decide one after the other.
     ///
     /// The locks are taken in the order of ids, so they cannot wait for one another in a circle. Served by the primary
-    /// keys of `integration`, `occurrence` and `job`, by `job_state` and by `occurrence_started`.
+    /// keys of `integration`, `occurrence` and `job`, by `job_integration` and by `occurrence_started`.
     package func circumstances(
         of schedules: [Stored], due: [Int64: [PlannedOccurrence]]
     ) async throws -> Circumstances {

@@ -3,11 +3,17 @@ import Jobs
 import Postgres
 
 extension StatusQueries {
-    /// What the engine has before it. The steps are reached through `job_state` and the primary key, so it costs
-    /// what is under way and not what ever was.
+    /// What the engine has before it. The steps are reached through their tickets, their waiting imports and
+    /// `job_attention`, so it costs what is under way and not what ever was.
     package func engineCounts() async throws -> EngineCountsView {
         let rows = try await database.query(
             """
+            WITH live AS (
+                SELECT job_id, ordinal FROM outbox
+                UNION SELECT job_id, ordinal FROM sis_import WHERE next_poll_at IS NOT NULL
+                UNION SELECT s.job_id, s.ordinal FROM job j JOIN step s ON s.job_id = j.id AND s.state = 'held'
+                    WHERE j.attention = 'held'
+            )
             SELECT count(*) FILTER (WHERE s.state = 'queued') AS queued,
                 count(*) FILTER (WHERE s.state = 'running') AS running,
                 count(*) FILTER (WHERE s.state = 'waiting') AS waiting,
@@ -16,7 +22,7 @@ extension StatusQueries {
                 (SELECT count(*) FROM outbox WHERE due_at <= now() AND rung_at IS NULL AND after_job IS NULL) AS depth,
                 (SELECT coalesce(greatest(extract(epoch FROM now() - min(due_at)), 0), 0)::double precision
                     FROM outbox WHERE due_at <= now() AND rung_at IS NULL AND after_job IS NULL) AS oldest
-            FROM job j JOIN step s ON s.job_id = j.id WHERE j.state IN ('in_progress', 'held')
+            FROM live JOIN step s ON s.job_id = live.job_id AND s.ordinal = live.ordinal
             """)
         guard let row = rows.first else { throw StorageError(.notFound, "The counts returned no row.") }
         return EngineCountsView(

@@ -18,7 +18,7 @@ package struct StatusQueries: Sendable {
     /// Jobs, the newest first.
     ///
     /// Served by the primary key of `job` (its partitions follow one another in the order of ids), or by
-    /// `job_integration` when an integration is named; the stage, the counts and the files of each row by the primary
+    /// `job_integration` when an integration is named, or by `job_attention`; the stage, the counts and the files of each row by the primary
     /// keys of `step` and `artifact`.
     /// - Parameters:
     ///   - before: the last id of the page before; nil = from the newest.
@@ -29,7 +29,12 @@ package struct StatusQueries: Sendable {
         let limit = min(max(limit, 1), Self.largestPage)
         var conditions: PostgresQuery = "true"
         if let before { conditions.append(" AND j.id < \(before.uuid)") }
-        if let state = filter.state { conditions.append(" AND j.state = \(state.rawValue)") }
+        switch filter.state {
+        case nil: break
+        case .completed: conditions.append(" AND j.state = 'completed'")
+        case .inProgress: conditions.append(" AND j.state = 'in_progress' AND j.id IN (\(Self.underWay))")
+        case let state?: conditions.append(" AND j.attention = \(state.rawValue)")
+        }
         if let kind = filter.kind { conditions.append(" AND j.kind = \(kind.rawValue)") }
         if let slug = filter.institution { conditions.append(" AND n.slug = \(slug)") }
         if let slug = filter.integration {
@@ -39,6 +44,10 @@ package struct StatusQueries: Sendable {
             "\(Self.jobColumns) WHERE \(conditions) ORDER BY j.id DESC LIMIT \(limit + 1)")
         return PageView(rows: try rows.map(Self.job), limit: limit)
     }
+
+    /// The jobs under way: a step of theirs is queued or running, and has a ticket, or waits on Canvas.
+    static let underWay: PostgresQuery =
+        "SELECT job_id FROM outbox UNION SELECT job_id FROM sis_import WHERE next_poll_at IS NOT NULL"
 
     /// The job's row as a list shows it, or nil.
     package func job(_ id: JobID) async throws -> JobView? {

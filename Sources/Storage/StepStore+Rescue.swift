@@ -30,7 +30,9 @@ extension StepStore {
             ), rescued AS (
                 UPDATE step SET lease_owner = NULL, leased_until = NULL, rescues = step.rescues + 1,
                     state = CASE WHEN step.rescues + 1 >= \(rescueLimit) THEN 'failed' ELSE 'queued' END,
-                    queued_at = clock_timestamp(), run_after = clock_timestamp(),
+                    -- Its place in the order stays what it was: behind all that came since, a rescue would take as long
+                    -- as the institution's backlog.
+                    queued_at = clock_timestamp(), run_after = least(step.run_after, clock_timestamp()),
                     percent = greatest(step.percent, p.percent),
                     reason = CASE WHEN step.rescues + 1 >= \(rescueLimit) THEN NULL
                         ELSE 'The worker stopped answering; rescued ' || (step.rescues + 1) || ' of '
@@ -69,5 +71,19 @@ extension StepStore {
                 step: StepID(job: JobID(job), ordinal: ordinal), owner: owner, rescues: rescues,
                 isParked: state == StepState.failed.rawValue)
         }
+    }
+
+    /// Removes the progress of steps that no longer run: a report that is under way while its step ends leaves a row
+    /// that nobody would look for. The table holds little but what runs, so all of it is read; the steps are found by
+    /// their primary key.
+    ///
+    /// - Returns: how many rows went.
+    @discardableResult
+    package func sweepProgress() async throws -> Int {
+        try await database.execute(
+            """
+            DELETE FROM step_progress p WHERE p.updated_at < clock_timestamp() - interval '1 minute' AND NOT EXISTS (
+                SELECT FROM step s WHERE s.job_id = p.job_id AND s.ordinal = p.ordinal AND s.state = 'running')
+            """)
     }
 }

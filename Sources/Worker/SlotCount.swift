@@ -5,6 +5,7 @@ final class SlotCount: Sendable {
     private struct State {
         var free: Int
         var isClosed = false
+        var fullSince = ContinuousClock.now
         var waiter: CheckedContinuation<Int?, Never>?
     }
 
@@ -30,8 +31,18 @@ final class SlotCount: Sendable {
     }
 
     func take() {
-        state.withLockedValue { $0.free -= 1 }
+        state.withLockedValue { state in
+            state.free -= 1
+            if state.free == 0 { state.fullSince = .now }
+        }
     }
+
+    /// Since when all slots are taken; nil while one is free, and once closed.
+    var fullSince: ContinuousClock.Instant? {
+        state.withLockedValue { $0.free > 0 || $0.isClosed ? nil : $0.fullSince }
+    }
+
+    var isClosed: Bool { state.withLockedValue(\.isClosed) }
 
     func give() {
         let (waiter, free) = state.withLockedValue { state in

@@ -58,9 +58,14 @@ struct StepExecutor: Sendable {
 
     /// What it means that the attempt's task was cancelled.
     private func interruption(of lease: StepLease) -> StepFailure {
-        running.cause(of: lease) == .cancelled
-            ? StepFailure(.cancelled, code: "job.cancelled", message: "The job was cancelled while the step ran.")
-            : StepFailure(.interrupted, code: "worker.drain", message: "The worker stopped before the step was done.")
+        switch running.cause(of: lease) {
+        case .cancelled:
+            StepFailure(.cancelled, code: "job.cancelled", message: "The job was cancelled while the step ran.")
+        case .leaseLost:
+            StepFailure(.interrupted, code: "worker.lease", message: "The worker lost its hold on the step.")
+        case .drain, nil:
+            StepFailure(.interrupted, code: "worker.drain", message: "The worker stopped before the step was done.")
+        }
     }
 
     private static func failure(from error: any Error) -> StepFailure {

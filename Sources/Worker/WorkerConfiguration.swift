@@ -11,6 +11,9 @@ package struct WorkerConfiguration: Sendable {
     /// How long a drain waits for running steps before it hands them back; default 25 s, less than the grace period of
     /// the process.
     package var drain: Duration
+    /// How long all slots may be taken before the doorbells that wait here are handed back for other workers; default
+    /// 5 s.
+    package var handBack: Duration
     /// How often progress is written at most; default 1 s.
     package var progressInterval: Duration
     /// How often a worker looks whether its jobs were cancelled, beside being told; default 3 s.
@@ -19,7 +22,8 @@ package struct WorkerConfiguration: Sendable {
 
     package init(
         name: String, slots: Int = 4, lease: Duration = .seconds(30), drain: Duration = .seconds(25),
-        progressInterval: Duration = .seconds(1), cancellationInterval: Duration = .seconds(3),
+        handBack: Duration = .seconds(5), progressInterval: Duration = .seconds(1),
+        cancellationInterval: Duration = .seconds(3),
         retries: RetryPolicy = RetryPolicy()
     ) {
         precondition(slots > 0, "a worker needs at least one slot, not \(slots)")
@@ -27,6 +31,7 @@ package struct WorkerConfiguration: Sendable {
         self.slots = slots
         self.lease = lease
         self.drain = drain
+        self.handBack = handBack
         self.progressInterval = progressInterval
         self.cancellationInterval = cancellationInterval
         self.retries = retries

@@ -24,6 +24,7 @@ package struct WorkerService: Service {
     private let board: ProgressBoard
     private let slots: SlotCount
     private let endings: EndingWriter
+    private let outbox: OutboxStore
     private let cancellations: any AsyncSequence<Void, Never> & Sendable
 
     /// - Parameter cancellations: says that somebody may have cancelled a job; only a hint that saves waiting for the
@@ -41,6 +42,7 @@ package struct WorkerService: Service {
             handlers: Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0) }), steps: StepStore(database),
             board: board, running: running, configuration: configuration, logger: logger)
         self.endings = EndingWriter(steps: StepStore(database), patience: configuration.lease, logger: logger)
+        self.outbox = OutboxStore(database)
         self.cancellations = cancellations
         self.configuration = configuration
         self.logger = logger
@@ -53,6 +55,7 @@ package struct WorkerService: Service {
             keepers.addTask { await keepLeases() }
             keepers.addTask { await writeProgress() }
             keepers.addTask { await watchForCancellations() }
+            keepers.addTask { await handBackWhileBusy() }
             keepers.addTask { for await _ in cancellations { await stopCancelled() } }
             keepers.addTask {
                 // Returns early if this task is cancelled, when the loop below has ended.
@@ -148,6 +151,38 @@ package struct WorkerService: Service {
             } catch  where !Task.isCancelled {
                 logger.warning("Could not renew leases", metadata: [JobsKeys.Log.error: "\(error)"])
             } catch {}
+        }
+    }
+
+    /// Lets others have what waits here while all slots are taken for long, and hears nothing until one is free: a
+    /// doorbell in a busy process could ring elsewhere, and the broker does not like to wait for acknowledgements.
+    ///
+    /// The tickets are put back and the messages acknowledged; giving the messages back would count as a failure of
+    /// theirs at brokers before 4.3.
+    private func handBackWhileBusy() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: configuration.handBack / 5)
+            guard let since = slots.fullSince, .now - since >= configuration.handBack else { continue }
+            do {
+                let waiting = try await consumer.pauseTakingAll()
+                try await handBack(waiting)
+            } catch {
+                logger.debug("Could not hand doorbells back", metadata: [JobsKeys.Log.error: "\(error)"])
+            }
+            while slots.fullSince != nil, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(50)) }
+            // A drain has paused it for good.
+            if !slots.isClosed { await consumer.resume() }
+        }
+    }
+
+    private func handBack(_ waiting: [StepDelivery]) async throws {
+        guard !waiting.isEmpty else { return }
+        do {
+            try await outbox.putBack(waiting.map(\.message.step), after: .zero)
+            try await consumer.acknowledge(waiting)
+        } catch {
+            for delivery in waiting { try? await consumer.reject(delivery, requeue: true) }
+            throw error
         }
     }
 

@@ -84,7 +84,7 @@ extension Setting {
             "worker.kinds", .text, default: "extract,convert,import",
             "Kinds of step that the worker takes, with commas."),
         Setting(
-            "worker.prefetch", .whole(1...2000), default: "64", "Doorbells of each kind that may wait in the process."),
+            "worker.prefetch", .whole(1...2000), default: "16", "Doorbells of each kind that may wait in the process."),
         Setting(
             "worker.leaseSeconds", .seconds(0.5...600), default: "30",
             "How long a step is a worker's without being renewed."),

@@ -110,8 +110,10 @@ struct DispatcherTests {
                 try await topology.create(broker)
                 try await eventually("they ring once the queue is there") { try await database.bells().isEmpty }
             }
-            let depths = try await QueueDepth.read(broker, topology: topology)
-            #expect(depths.first { $0.kind == .convert }?.ready == 3)
+            try await eventually("the queue holds them") {
+                let depths = try await QueueDepth.read(broker, topology: topology)
+                return depths.first { $0.kind == .convert }?.ready == 3
+            }
         }
     }
 

@@ -133,10 +133,11 @@ struct MetricsRouteTests {
             try await fixture.pool.execute(
                 """
                 INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, priority, due_at)
-                SELECT id, 2, institution_id, integration_id, kind, 'convert', 10, now() - interval '90 s' FROM job
-                WHERE id = \(job)
+                SELECT id, n, institution_id, integration_id, kind, 'convert', 10, now() - interval '90 s'
+                FROM job, generate_series(1, 2) AS n WHERE id = \(job)
                 """
             )
+            try await fixture.pool.execute("UPDATE outbox SET rung_at = now() WHERE ordinal = 1")
             let answer = try await fixture.get("/api/v1/metrics")
             #expect(answer.headers[.contentType] == "text/plain; version=0.0.4; charset=utf-8")
             #expect(answer.text.contains("rosterline_steps{state=\"running\"} 1\n"))

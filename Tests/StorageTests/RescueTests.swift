@@ -34,6 +34,32 @@ struct RescueTests {
         }
     }
 
+    @Test func `a rescued step keeps its place before those that came later`() async throws {
+        try await EngineDatabase.with { database in
+            let lost = try await database.claim(try await database.begin(), owner: "gone").lease.step
+            try await database.silence()
+            let later = StepID(job: try await database.begin(), ordinal: 1)
+            try await database.expire(lost)
+            _ = try await database.steps.rescue(rescueLimit: 3)
+            #expect(try await database.bells() == [lost, later])
+        }
+    }
+
+    @Test func `progress that came after the end of its step is swept, and that of a long step is not`() async throws {
+        try await EngineDatabase.with { database in
+            let running = try await database.claim(try await database.begin()).lease
+            let ended = try await database.claim(try await database.begin()).lease
+            try await database.steps.report([running, ended].map { (lease: $0, percent: 30, counts: [:]) })
+            try await database.pool.execute("UPDATE step_progress SET updated_at = now() - interval '1 hour'")
+            // The report was under way while the step ended, so its end did not see it.
+            try await database.pool.execute(
+                "UPDATE step SET state = 'completed' WHERE job_id = \(ended.step.job.uuid) AND ordinal = 1")
+            #expect(try await database.steps.sweepProgress() == 1)
+            let left = try await database.pool.query("SELECT job_id FROM step_progress")
+            #expect(try left.map { try $0.decode("job_id", as: UUID.self) } == [running.step.job.uuid])
+        }
+    }
+
     @Test func `a step that kills every worker is parked at the limit`() async throws {
         try await EngineDatabase.with { database in
             let job = try await database.begin()

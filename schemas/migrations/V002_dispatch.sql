@@ -43,8 +43,11 @@ ALTER TABLE job
     ADD COLUMN cut_short boolean NOT NULL DEFAULT false;
 UPDATE job SET warned = true WHERE finished_at IS NULL
     AND EXISTS (SELECT FROM step s WHERE s.job_id = job.id AND s.state = 'completed_with_warnings');
--- For lists by state and for what is under way; completed jobs, nearly all there are, cost it nothing.
-CREATE INDEX job_state ON job (state, id DESC) WHERE state <> 'completed';
+-- For lists by state. No index names `state` itself: while it goes from in_progress to completed, as nearly every job does, nothing that is indexed
+-- changes, and the row's new version stays on its page. What is under way is found by its tickets and its waiting imports.
+ALTER TABLE job ADD COLUMN attention text
+    GENERATED ALWAYS AS (CASE WHEN state IN ('in_progress', 'completed') THEN NULL ELSE state END) STORED;
+CREATE INDEX job_attention ON job (attention, id DESC) WHERE attention IS NOT NULL;
 DROP INDEX job_unfinished;
 
 ALTER TABLE step

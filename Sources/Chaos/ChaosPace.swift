@@ -1,0 +1,51 @@
+/// The times of a run: those of production in the long form, shrunk in the short one.
+package struct ChaosPace: Sendable, Hashable {
+    /// Life of a lease.
+    package var lease: Duration
+    /// Between two looks for expired leases.
+    package var maintenance: Duration
+    /// Between two looks into the outbox.
+    package var dispatcher: Duration
+    /// How long a dispatcher may be silent.
+    package var silence: Duration
+    /// How long a drain waits for running steps.
+    package var drain: Duration
+    /// Bound of the first delay after a failure.
+    package var retry: Duration
+    /// What a cancelled step has to stop.
+    package var cancel: Duration
+    /// How long a rung step may go untaken.
+    package var patience: Duration
+
+    package init(_ size: Scenario.Size) {
+        switch size {
+        case .long:
+            lease = .seconds(30)
+            maintenance = .seconds(5)
+            dispatcher = .milliseconds(500)
+            silence = .seconds(20)
+            drain = .seconds(25)
+            retry = .seconds(2)
+            cancel = .seconds(8)
+            patience = .seconds(60)
+        case .short:
+            lease = .seconds(2)
+            maintenance = .milliseconds(200)
+            dispatcher = .milliseconds(200)
+            silence = .seconds(2)
+            drain = .seconds(10)
+            retry = .milliseconds(200)
+            cancel = .seconds(2)
+            patience = .seconds(4)
+        }
+    }
+
+    /// What a rescue may take at most, from the kill to the next claim: the lease, the look for it, and 5 s for the way
+    /// through the dispatcher and the broker. 40 s with the values of production.
+    package var rescueBound: Double { (lease + maintenance) / .seconds(1) + 5 }
+}
+
+extension Duration {
+    /// As command lines and settings take it.
+    var secondsText: String { "\(self / .seconds(1))" }
+}

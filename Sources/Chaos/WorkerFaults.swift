@@ -1,0 +1,126 @@
+import FoundationEssentials
+import Jobs
+import Postgres
+
+/// What may happen to workers.
+enum WorkerFaults {
+    /// `kill -9` of a random worker again and again while jobs run.
+    static let killing = Scenario(1, "kill -9 of random workers") { trial in
+        let isLong = trial.size == .long
+        let (workers, slots) = isLong ? (8, 4) : (3, 2)
+        let work = try await trial.addIntegration(work: ToyWork(isLong ? 10...300 : 10...150))
+        // Some have three steps, and some save where they stand.
+        let parts = try await trial.addIntegration("parts", work: ToyWork(isLong ? 10...300 : 10...150, parts: 3))
+        try await trial.startScheduler()
+        try await trial.startWorkers(workers, slots: slots)
+        try await trial.begin(isLong ? 8_500 : 150, work)
+        try await trial.begin(isLong ? 1_000 : 30, parts)
+        try await trial.begin(isLong ? 500 : 20, work, steps: [.extract, .convert, .importBatch])
+        try await trial.hurt(every: isLong ? .seconds(3) : .milliseconds(900), within: .seconds(isLong ? 400 : 60)) {
+            number in
+            // Pods have names of their own, and so have these.
+            let names = await trial.processes.names.filter { $0.hasPrefix("worker") }
+            try await trial.replace(
+                names[trial.random(0..<names.count)], with: "worker\(workers + number + 1)", slots: slots)
+        }
+        try await trial.expectRescues()
+    }
+
+    /// SIGTERM and a new process, for each worker, twice.
+    static let restarting = Scenario(2, "rolling restart by SIGTERM") { trial in
+        let isLong = trial.size == .long
+        let (workers, slots) = isLong ? (8, 4) : (3, 2)
+        // An expired lease would be a rescue, and there must be none: the short form's lease is too short for a busy
+        // machine.
+        let lease = isLong ? trial.pace.lease : .seconds(10)
+        let integration = try await trial.addIntegration(work: ToyWork(isLong ? 10...300 : 10...150))
+        try await trial.startScheduler()
+        try await trial.startWorkers(workers, slots: slots, lease: lease)
+        try await trial.begin(isLong ? 10_000 : 200, integration)
+        for round in 1...2 {
+            for index in 1...workers {
+                let old = round == 1 ? "worker\(index)" : "worker\(index)-\(round - 1)"
+                try await trial.processes.drain(old, within: .seconds(40))
+                trial.countFault()
+                try await trial.startWorker("worker\(index)-\(round)", slots: slots, lease: lease)
+            }
+        }
+        try await trial.waitForEnd(within: .seconds(isLong ? 300 : 60))
+        let failures = try await trial.count("SELECT coalesce(sum(failures), 0)::int FROM step")
+        let rescues = try await trial.count("SELECT coalesce(sum(rescues), 0)::int FROM step")
+        trial.expect(failures == 0, "\(failures) failures were counted")
+        trial.expect(rescues == 0, "\(rescues) steps had to be rescued")
+    }
+
+    /// A worker sleeps through its leases, and wakes up.
+    static let freezing = Scenario(3, "SIGSTOP past the lease, then SIGCONT") { trial in
+        let isLong = trial.size == .long
+        // They do not hear that their lease is lost, so each tries to write when it wakes up.
+        let integration = try await trial.addIntegration(
+            work: ToyWork(isLong ? 500...2000 : 300...900, isDeaf: true))
+        // What waits inside the frozen process stays there until the broker misses its heartbeats, or until it is rung
+        // for again: in the short form there is no time for that.
+        try await trial.startScheduler(settings: isLong ? [:] : ["MAINTENANCE_PATIENCE_SECONDS": "2"])
+        for name in ["worker1", "worker2"] { try await trial.startWorker(name, slots: 4, prefetch: isLong ? 64 : 1) }
+        try await trial.begin(isLong ? 400 : 24, integration)
+        try await trial.wait("the first worker has steps", within: .seconds(30)) {
+            try await trial.count("SELECT count(*)::int FROM step WHERE lease_owner = 'worker1'") > 0
+        }
+        try await trial.freeze("worker1")
+        let held = try await trial.count("SELECT count(*)::int FROM step WHERE lease_owner = 'worker1'")
+        // Past the lease of every one of them, and until somebody else has done them.
+        if isLong { try await Task.sleep(for: .seconds(90)) }
+        try await trial.wait("the others do its work", within: .seconds(60)) {
+            try await trial.unfinished() == 0
+        }
+        await trial.thaw("worker1")
+        // It wakes up, and tries to write what it was about to.
+        try await trial.wait("it tries to write", within: .seconds(20)) {
+            try await trial.count("SELECT count(*)::int FROM history WHERE what = 'refused'") >= held
+        }
+        try await trial.wait("it says so", within: .seconds(20)) {
+            trial.log(of: "worker1", holds: "A step's lease was lost; its result was not written")
+        }
+        trial.expect(held > 0, "the frozen worker held nothing")
+        if isLong { try await trial.expectRescues() }
+    }
+
+    /// A step that takes its process down with it.
+    static let poison = Scenario(12, "poison that aborts its process") { trial in
+        let isLong = trial.size == .long
+        let good = try await trial.addIntegration(work: ToyWork(isLong ? 10...200 : 10...100))
+        let poison = try await trial.addIntegration("poison", work: ToyWork(20...60, crashes: true))
+        trial.allow(["failed"], for: poison)
+        let (workers, slots) = isLong ? (8, 4) : (3, 2)
+        try await trial.startScheduler()
+        try await trial.startWorkers(workers, slots: slots)
+        try await trial.begin(isLong ? 500 : 40, good)
+        let bad = isLong ? 3 : 1
+        try await trial.begin(bad, poison)
+        try await trial.begin(isLong ? 1_500 : 40, good)
+        // As Kubernetes would: who has ended is started again.
+        var restarts = 0
+        try await trial.wait("all jobs end, after three crashes for each poison", within: .seconds(isLong ? 240 : 60)) {
+            for _ in await trial.processes.takeEnded() {
+                restarts += 1
+                trial.countFault()
+                try await trial.startWorker("worker\(workers + restarts)", slots: slots)
+            }
+            return try await trial.unfinished() == 0 && restarts >= 3 * bad
+        }
+        trial.expect(restarts == 3 * bad, "workers crashed \(restarts) times; three for each poison is right")
+        let parked = try await trial.count("SELECT count(*)::int FROM step WHERE error_code = 'step.poison'")
+        trial.expect(parked == bad, "\(parked) steps were parked, not \(bad)")
+    }
+}
+
+extension ChaosTrial {
+    /// Every step that was held by a killed worker was taken up again, soon enough.
+    func expectRescues() async throws {
+        let figures = HistoryFigures(of: try await patiently { try await history.events() })
+        guard let slowest = figures.rescueDelays.percentile(0.99) else { return }
+        expect(
+            slowest <= pace.rescueBound,
+            "the 99th percentile of the rescue delay is \(slowest) s, above \(pace.rescueBound) s")
+    }
+}
