@@ -29,13 +29,14 @@ package struct StepContext: Sendable {
     package let progress: any ProgressReporting
     /// What an earlier attempt saved to go on from; nil at first.
     package let checkpoint: String?
-    /// Carries `job.id`, `job.step`, `job.attempt` and `institution`.
-    package let logger: Logger
+    private let kind: StepKind?
+    private let plainLogger: Logger
     private let checkpoints: any CheckpointSaving
 
     package init(
-        lease: StepLease, job: JobDescription, failures: Int, rescues: Int, progress: any ProgressReporting,
-        checkpoint: String? = nil, checkpoints: any CheckpointSaving = NoCheckpoints(), logger: Logger
+        lease: StepLease, kind: StepKind? = nil, job: JobDescription, failures: Int, rescues: Int,
+        progress: any ProgressReporting, checkpoint: String? = nil,
+        checkpoints: any CheckpointSaving = NoCheckpoints(), logger: Logger
     ) {
         self.lease = lease
         self.job = job
@@ -44,7 +45,20 @@ package struct StepContext: Sendable {
         self.progress = progress
         self.checkpoint = checkpoint
         self.checkpoints = checkpoints
-        self.logger = logger
+        self.kind = kind
+        plainLogger = logger
+    }
+
+    /// Carries `job.id`, `job.step`, `job.attempt` and `institution`.
+    ///
+    /// Made when it is asked for, so keep it: to a step of microseconds these words would cost more than its work.
+    package var logger: Logger {
+        var logger = plainLogger
+        logger[metadataKey: JobsKeys.Log.jobID] = "\(job.id)"
+        if let kind { logger[metadataKey: JobsKeys.Log.step] = "\(kind.rawValue)" }
+        logger[metadataKey: JobsKeys.Log.attempt] = "\(lease.token)"
+        logger[metadataKey: JobsKeys.Log.institution] = "\(job.institution)"
+        return logger
     }
 
     /// Saves where the step stands, so that an attempt after a rescue, a drain or a failure goes on from there.

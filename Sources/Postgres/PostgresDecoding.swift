@@ -1,5 +1,3 @@
-package import FoundationEssentials
-
 /// A value that can be read from a column.
 package protocol PostgresDecodable: Sendable {
     /// From the server's text format; nil when the text stands for no such value.
@@ -76,13 +74,6 @@ extension Double: PostgresDecodable {
             guard let value = Double(string) else { return nil }
             self = value
         }
-    }
-}
-
-extension UUID: PostgresDecodable {
-    package init?(postgresText text: Span<UInt8>) {
-        guard let string = String(postgresText: text), let value = UUID(uuidString: string) else { return nil }
-        self = value
     }
 }
 

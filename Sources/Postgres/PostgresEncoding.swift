@@ -1,5 +1,3 @@
-package import FoundationEssentials
-
 /// A value that can be bound to a query.
 package protocol PostgresEncodable: Sendable {
     /// The object identifier of the server's type, as in `pg_type`; 0 lets the server infer it.
@@ -41,13 +39,21 @@ extension PostgresArrayElement {
                 continue
             }
             bytes.append(UInt8(ascii: "\""))
-            for byte in element {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-                bytes.append(byte)
+            if element.contains(where: needsEscape) {
+                for byte in element {
+                    if needsEscape(byte) { bytes.append(UInt8(ascii: "\\")) }
+                    bytes.append(byte)
+                }
+            } else {
+                bytes += element
             }
             bytes.append(UInt8(ascii: "\""))
         }
         bytes.append(UInt8(ascii: "}"))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 }
 
@@ -105,16 +111,6 @@ extension Double: PostgresArrayElement {
     package func encode(into bytes: inout [UInt8]) -> Bool {
         let text = isNaN ? "NaN" : isInfinite ? (self < 0 ? "-Infinity" : "Infinity") : "\(self)"
         bytes += text.utf8
-        return true
-    }
-}
-
-extension UUID: PostgresArrayElement {
-    package static var postgresType: UInt32 { 2950 }
-    package static var postgresArrayType: UInt32 { 2951 }
-
-    package func encode(into bytes: inout [UInt8]) -> Bool {
-        bytes += uuidString.utf8
         return true
     }
 }

@@ -12,24 +12,20 @@ struct StepExecutor: Sendable {
     let running: RunningSteps
     let configuration: WorkerConfiguration
     let logger: Logger
+    private let timers = StepTimers()
 
     /// Runs the attempt; cancelling the task interrupts it.
     ///
     /// - Returns: what is to be written, whatever happened.
     func run(_ claim: StepStore.Claim) async -> StepEnding? {
-        var logger = logger
-        logger[metadataKey: JobsKeys.Log.jobID] = "\(claim.job.id)"
-        logger[metadataKey: JobsKeys.Log.step] = "\(claim.kind.rawValue)"
-        logger[metadataKey: JobsKeys.Log.attempt] = "\(claim.lease.token)"
-        logger[metadataKey: JobsKeys.Log.institution] = "\(claim.job.institution)"
         board.open(claim.lease)
         defer { board.close(claim.lease) }
         let context = StepContext(
-            lease: claim.lease, job: claim.job, failures: claim.failures, rescues: claim.rescues,
+            lease: claim.lease, kind: claim.kind, job: claim.job, failures: claim.failures, rescues: claim.rescues,
             progress: StepProgress(board: board, lease: claim.lease), checkpoint: claim.checkpoint, checkpoints: steps,
             logger: logger)
         let begin = ContinuousClock.now
-        logger.debug("A step began")
+        if logger.logLevel <= .debug { context.logger.debug("A step began") }
         do {
             guard let handler = handlers[claim.kind] else {
                 throw StepFailure(
@@ -39,7 +35,9 @@ struct StepExecutor: Sendable {
             let outcome = try await handler.run(context)
             let ending = SettlementPolicy.ending(of: claim.lease, outcome: outcome)
             record(begin, claim.kind, ending)
-            logger.info("A step's attempt ended", metadata: metadata(ending, since: begin))
+            if logger.logLevel <= .info {
+                context.logger.info("A step's attempt ended", metadata: metadata(ending, since: begin))
+            }
             return ending
         } catch {
             let failure = Task.isCancelled ? interruption(of: claim.lease) : Self.failure(from: error)
@@ -51,7 +49,7 @@ struct StepExecutor: Sendable {
             var details = metadata(ending, since: begin)
             details[JobsKeys.Log.code] = "\(failure.code)"
             details[JobsKeys.Log.error] = "\(failure.message)"
-            logger.log(level: ending?.to == .failed ? .error : .warning, "A step's attempt failed", metadata: details)
+            context.logger.log(level: ending?.to == .failed ? .error : .warning, "A step's attempt failed", metadata: details)
             return ending
         }
     }
@@ -79,9 +77,6 @@ struct StepExecutor: Sendable {
     }
 
     private func record(_ begin: ContinuousClock.Instant, _ kind: StepKind, _ ending: StepEnding?) {
-        Timer(
-            label: "rosterline_step_seconds",
-            dimensions: [("kind", kind.rawValue), ("outcome", ending?.outcome.rawValue ?? "unknown")]
-        ).recordNanoseconds(Int64((ContinuousClock.now - begin) / .nanoseconds(1)))
+        timers.timer(kind, ending?.outcome).recordNanoseconds(Int64((ContinuousClock.now - begin) / .nanoseconds(1)))
     }
 }

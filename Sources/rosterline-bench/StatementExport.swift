@@ -52,9 +52,9 @@ enum StatementExport {
         guard let text else { return ("null", "") }
         guard text.hasPrefix("{"), text.hasSuffix("}"), text != "{}", !text.contains(",") else { return ("value", text) }
         let element = String(text.dropFirst().dropLast())
-        switch element.lowercased() {
-        case "\"\(job.uuid.uuidString.lowercased())\"": return ("job", "")
-        case "\"\(token)\"": return ("token", "")
+        switch element.lowercased().filter({ $0 != "\"" }) {
+        case job.uuid.uuidString.lowercased(): return ("job", "")
+        case "\(token)": return ("token", "")
         default: return ("each", element)
         }
     }
