@@ -30,7 +30,9 @@ struct EngineUnderTest: Sendable {
     }
 
     init(database: String, broker: String, prefix: String) throws {
-        postgres = try PostgresConfiguration(url: database)
+        var configuration = try PostgresConfiguration(url: database)
+        configuration.planning = .onceByIndex
+        postgres = configuration
         rabbitMQ = try RabbitMQConfiguration(url: broker)
         topology = BrokerTopology(prefix: prefix)
         var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
