@@ -169,18 +169,19 @@ enum BrokerFaults {
     /// A step longer than the broker's patience with a delivery.
     static let patience = Scenario(7, "consumer_timeout shorter than a job") { trial in
         let isLong = trial.size == .long
-        let (limit, tick, work) = isLong ? (60_000, 10_000, 150_000) : (1_000, 300, 4_000)
+        let (limit, tick, work) = isLong ? (60_000, 10_000, 150_000) : (2_000, 300, 4_000)
         let rabbitMQ = trial.stage.rabbitMQ
         try await setPatience(rabbitMQ, limit: limit, tick: tick)
         trial.countFault()
         let integration = try await trial.addIntegration(work: ToyWork(work...work))
         try await trial.startScheduler()
         try await trial.startWorkers(2, slots: 4)
-        try await trial.begin(8, integration)
+        // More than there are slots: doorbells that wait inside a busy worker must not grow old there either.
+        try await trial.begin(12, integration)
         try await trial.waitForEnd(within: .seconds(isLong ? 400 : 40))
         try await setPatience(rabbitMQ, limit: 1_800_000, tick: 60000)
         let figures = HistoryFigures(of: try await trial.history.events())
-        trial.expect(figures.claims == 8, "8 steps were claimed \(figures.claims) times")
+        trial.expect(figures.claims == 12, "12 steps were claimed \(figures.claims) times")
         let log = (try? String(contentsOfFile: rabbitMQ.log, encoding: .utf8)) ?? ""
         trial.expect(!log.contains("has timed out waiting for"), "the broker closed a channel for an old delivery")
     }

@@ -14,6 +14,8 @@ package struct ChaosPace: Sendable, Hashable {
     package var retry: Duration
     /// What a cancelled step has to stop.
     package var cancel: Duration
+    /// How long all slots may be taken before a worker hands its doorbells back.
+    package var handBack: Duration
     /// How long a rung step may go untaken.
     package var patience: Duration
 
@@ -28,6 +30,7 @@ package struct ChaosPace: Sendable, Hashable {
             retry = .seconds(2)
             cancel = .seconds(8)
             patience = .seconds(60)
+            handBack = .seconds(5)
         case .short:
             lease = .seconds(2)
             maintenance = .milliseconds(200)
@@ -37,6 +40,7 @@ package struct ChaosPace: Sendable, Hashable {
             retry = .milliseconds(200)
             cancel = .seconds(2)
             patience = .seconds(4)
+            handBack = .milliseconds(500)
         }
     }
 

@@ -56,6 +56,7 @@ extension ChaosTrial {
                 stage.program, "worker", "--name", name, "--slots", "\(slots)", "--prefetch", "\(prefetch)",
                 "--lease", (lease ?? pace.lease).secondsText, "--drain", (drain ?? pace.drain).secondsText,
                 "--retry", pace.retry.secondsText, "--versions", versions,
+                "--hand-back", pace.handBack.secondsText,
             ], environment: environment([:]))
     }
 

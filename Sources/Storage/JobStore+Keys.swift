@@ -71,7 +71,8 @@ extension JobStore {
     }
 
     /// Jobs of an integration and kind that have not ended, in the order of their begin, with the integration locked
-    /// for this transaction: whoever decides by what is seen here is the only one who does. Served by `job_integration`.
+    /// for this transaction: whoever decides by what is seen here is the only one who does. Served by
+    /// `job_integration`.
     package static func unfinished(
         integration: Int64, kind: JobKind, in transaction: PostgresTransaction
     ) async throws -> [JobID] {

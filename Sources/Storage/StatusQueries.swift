@@ -17,9 +17,9 @@ package struct StatusQueries: Sendable {
 
     /// Jobs, the newest first.
     ///
-    /// Served by the primary key of `job` (its partitions follow one another in the order of ids), or by
-    /// `job_integration` when an integration is named, or by `job_attention`; the stage, the counts and the files of each row by the primary
-    /// keys of `step` and `artifact`.
+    /// Served by the primary key of `job` (its partitions follow one another in the order of ids), by `job_integration`
+    /// when an integration is named, or by `job_attention`; the stage, the counts and the files of each row by the
+    /// primary keys of `step` and `artifact`.
     /// - Parameters:
     ///   - before: the last id of the page before; nil = from the newest.
     ///   - limit: rows, 1 to `largestPage`; anything else is brought into that range.

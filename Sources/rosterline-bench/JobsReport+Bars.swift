@@ -19,7 +19,8 @@ extension JobsReport {
                 }
             }
             if let limit = rate(.limit) {
-                bars.append(Bar(name: "drain beside C with our statements (goal 0.8)", measured: ours / limit, wanted: 0.5))
+                bars.append(
+                    Bar(name: "drain beside C with our statements (goal 0.8)", measured: ours / limit, wanted: 0.5))
             }
         }
         if let ours = enqueueRate(.engine), let celery = enqueueRate(.celery) {

@@ -108,7 +108,8 @@ struct JobsReport: Codable, Sendable {
             table.add(
                 [growth.name]
                     + [
-                        drain.rate, drain.workerTime, drain.brokerTime, drain.postgresTime, drain.logBytes, drain.commits,
+                        drain.rate, drain.workerTime, drain.brokerTime, drain.postgresTime, drain.logBytes,
+                        drain.commits,
                     ].map(TextTable.cell))
         }
         return table.text

@@ -62,7 +62,8 @@ struct JobsSession: Sendable {
             let found = try await Round.with(.engine, scene) {
                 try await DrainMeasurement.run($0, count: jobs, workers: workers)
             }
-            report.growths.append(GrowthResult(name: "\(workers) worker process\(workers == 1 ? "" : "es")", drain: found))
+            report.growths.append(
+                GrowthResult(name: "\(workers) worker process\(workers == 1 ? "" : "es")", drain: found))
             say("growth  \(workers) worker processes: \(TextTable.cell(found.rate)) jobs/s")
         }
         for waiting in [min(10_000, waiting), waiting] {

@@ -21,7 +21,7 @@ struct LatencyAnswer: Codable, Sendable {
     }
 }
 
-extension Array<Double> {
+extension [Double] {
     /// The middle one; of an even number the mean of the two in the middle.
     var median: Double? {
         guard !isEmpty else { return nil }

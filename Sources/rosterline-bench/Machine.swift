@@ -29,7 +29,8 @@ struct Machine: Codable, Sendable {
         machine = try await PostgresPool.withPool(configuration, logger: logger) { [machine] pool in
             var machine = machine
             for name in ["server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers"] {
-                let value = try await pool.query("SELECT current_setting(\(name))").first?.decode(at: 0, as: String.self)
+                let value = try await pool.query("SELECT current_setting(\(name))").first?.decode(
+                    at: 0, as: String.self)
                 machine.settings[name] = value
             }
             return machine

@@ -1,5 +1,5 @@
-internal import Foundation
 internal import Broker
+internal import Foundation
 internal import LocalServers
 internal import Logging
 internal import Postgres

@@ -50,7 +50,9 @@ enum StatementExport {
     /// A batch of one is an array of one element; a bigger batch repeats it, with its own ids and tokens.
     private static func form(of text: String?, job: JobID) -> (form: String, content: String) {
         guard let text else { return ("null", "") }
-        guard text.hasPrefix("{"), text.hasSuffix("}"), text != "{}", !text.contains(",") else { return ("value", text) }
+        guard text.hasPrefix("{"), text.hasSuffix("}"), text != "{}", !text.contains(",") else {
+            return ("value", text)
+        }
         let element = String(text.dropFirst().dropLast())
         switch element.lowercased().filter({ $0 != "\"" }) {
         case job.uuid.uuidString.lowercased(): return ("job", "")

@@ -21,6 +21,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Seconds.") var lease = 30.0
     @Option(help: "Seconds.") var drain = 25.0
     @Option(help: "Seconds.") var retry = 15.0
+    @Option(help: "Seconds.") var handBack = 5.0
     @Option(help: "Versions of extract messages, with commas.") var versions = "1"
 
     func run() async throws {
@@ -40,7 +41,7 @@ struct WorkerCommand: AsyncParsableCommand {
         try await ToyWorker(
             database: database, broker: broker, topology: BrokerTopology(prefix: variable("RABBITMQ_PREFIX")),
             worker: WorkerConfiguration(
-                name: name, slots: slots, lease: .seconds(lease), drain: .seconds(drain),
+                name: name, slots: slots, lease: .seconds(lease), drain: .seconds(drain), handBack: .seconds(handBack),
                 retries: RetryPolicy(firstDelay: .seconds(retry), longestDelay: .seconds(retry * 10))),
             prefetch: UInt16(prefetch), versions: versions.split(separator: ",").compactMap { Int16($0) }
         ).run(logger: Logger(label: name))

@@ -27,8 +27,10 @@ struct BrokerWatchTests {
                 #expect(sent == [.sent])
                 try await consumer.acknowledge(try await consumer.nextBatch(max: 1))
             }
+            // One line or two: what was deleted between a look and its mending is made again with the rest.
             try await eventually("it is told") {
-                scene.told("Something was missing at the broker and has been created again").count == 2
+                let told = scene.told("Something was missing at the broker and has been created again")
+                return told.contains { $0.contains(scene.queue) }
             }
         }
     }

@@ -184,6 +184,6 @@ import Testing
     @Test func `durations and whole numbers come as such`() async throws {
         let settings = try await Settings(environment: ["ROSTERLINE_WORKER_LEASE_SECONDS": "1.5"])
         #expect(try settings.duration("worker.leaseSeconds") == .milliseconds(1500))
-        #expect(try settings.whole("worker.prefetch") == 64)
+        #expect(try settings.whole("worker.prefetch") == 16)
     }
 }

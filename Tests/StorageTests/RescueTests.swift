@@ -52,8 +52,12 @@ struct RescueTests {
             try await database.steps.report([running, ended].map { (lease: $0, percent: 30, counts: [:]) })
             try await database.pool.execute("UPDATE step_progress SET updated_at = now() - interval '1 hour'")
             // The report was under way while the step ended, so its end did not see it.
+            try await database.end(ended, .complete, as: .completed)
             try await database.pool.execute(
-                "UPDATE step SET state = 'completed' WHERE job_id = \(ended.step.job.uuid) AND ordinal = 1")
+                """
+                INSERT INTO step_progress (job_id, ordinal, percent, updated_at)
+                VALUES (\(ended.step.job.uuid), 1, 30, now() - interval '1 hour')
+                """)
             #expect(try await database.steps.sweepProgress() == 1)
             let left = try await database.pool.query("SELECT job_id FROM step_progress")
             #expect(try left.map { try $0.decode("job_id", as: UUID.self) } == [running.step.job.uuid])

@@ -57,7 +57,7 @@ struct LayoutTests {
 
     @Test func `the product knows no simulator and no test server`() {
         let apart: Set = ["Simulators", "LocalServers", "TestSupport"]
-        let users: Set = ["Simulators", "LocalServers", "rosterline-sim", "rosterline-bench"]
+        let users: Set = ["Simulators", "LocalServers", "Chaos", "rosterline-sim", "rosterline-bench"]
         let offenders = tree.swift.filter { !$0.isTest && !users.contains($0.module) }.flatMap { file in
             file.imports.filter { apart.contains($0.module) }.map { file.place($0.line, "imports \($0.module)") }
         }
