@@ -17,7 +17,6 @@ final class EndingWriter: Sendable {
     private struct Pending {
         let ending: StepEnding
         let deadline: ContinuousClock.Instant
-        let written: CheckedContinuation<Void, Never>
     }
 
     private struct State {
@@ -28,36 +27,41 @@ final class EndingWriter: Sendable {
     private let state = NIOLockedValueBox(State())
     private let steps: StepStore
     private let patience: Duration
+    private let finished: @Sendable ([StepLease]) -> Void
     private let logger: Logger
 
-    /// - Parameter patience: how long an ending is tried; the life of a lease.
-    init(steps: StepStore, patience: Duration, logger: Logger) {
+    /// - Parameters:
+    ///   - patience: how long an ending is tried; the life of a lease.
+    ///   - finished: is told, batch by batch, whose endings are written or can no longer be.
+    init(
+        steps: StepStore, patience: Duration, logger: Logger, finished: @escaping @Sendable ([StepLease]) -> Void
+    ) {
         self.steps = steps
         self.patience = patience
+        self.finished = finished
         self.logger = logger
     }
 
-    /// Returns once the ending is written, or can no longer be.
+    /// Takes an ending over. A step of microseconds must not wait here: waking a thousand tasks costs more than what
+    /// they have done.
     ///
     /// Cancellation does not reach it: the end of work that is done must not be lost to a shutdown.
-    func write(_ ending: StepEnding) async {
-        let deadline = ContinuousClock.now + patience
-        await withCheckedContinuation { continuation in
-            let begins = state.withLockedValue { state in
-                state.waiting.append(Pending(ending: ending, deadline: deadline, written: continuation))
-                defer { state.isWriting = true }
-                return !state.isWriting
-            }
-            // A task of nobody's, so that nobody's cancellation stops it; it ends when nothing waits any more, and
-            // each of its callers waits for it.
-            if begins { Task { await writeAll() } }
+    func write(_ ending: StepEnding) {
+        let pending = Pending(ending: ending, deadline: ContinuousClock.now + patience)
+        let begins = state.withLockedValue { state in
+            state.waiting.append(pending)
+            defer { state.isWriting = true }
+            return !state.isWriting
         }
+        // A task of nobody's, so that nobody's cancellation stops it; it ends when nothing waits any more, and the
+        // worker's end waits for `finished`.
+        if begins { Task { await writeAll() } }
     }
 
     private func writeAll() async {
         while let batch = takeBatch() {
             await write(batch)
-            for pending in batch { pending.written.resume() }
+            finished(batch.map(\.ending.lease))
         }
     }
 

@@ -11,7 +11,8 @@ final class RunningSteps: Sendable {
     }
 
     private struct Entry {
-        let stop: @Sendable () -> Void
+        /// Nil until the attempt's task has begun.
+        var stop: (@Sendable () -> Void)?
         var cause: Cause?
     }
 
@@ -20,12 +21,26 @@ final class RunningSteps: Sendable {
     var leases: [StepLease] { entries.withLockedValue { Array($0.keys) } }
     var isEmpty: Bool { entries.withLockedValue { $0.isEmpty } }
 
-    func add(_ lease: StepLease, stop: @escaping @Sendable () -> Void) {
-        entries.withLockedValue { $0[lease] = Entry(stop: stop) }
+    func add(_ leases: [StepLease]) {
+        entries.withLockedValue { entries in
+            for lease in leases { entries[lease] = Entry() }
+        }
     }
 
-    func remove(_ lease: StepLease) {
-        entries.withLockedValue { $0[lease] = nil }
+    /// Says how an attempt is stopped; one that was told to stop before this is stopped at once.
+    func attach(_ lease: StepLease, stop: @escaping @Sendable () -> Void) {
+        let isLate = entries.withLockedValue { entries in
+            guard entries[lease] != nil else { return false }
+            entries[lease]?.stop = stop
+            return entries[lease]?.cause != nil
+        }
+        if isLate { stop() }
+    }
+
+    func remove(_ leases: [StepLease]) {
+        entries.withLockedValue { entries in
+            for lease in leases { entries[lease] = nil }
+        }
     }
 
     /// Why the attempt was told to stop; nil if it was not.

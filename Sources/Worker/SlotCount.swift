@@ -7,11 +7,15 @@ final class SlotCount: Sendable {
         var isClosed = false
         var fullSince = ContinuousClock.now
         var waiter: CheckedContinuation<Int?, Never>?
+        var idleWaiter: CheckedContinuation<Void, Never>?
     }
+
+    private let total: Int
 
     private let state: NIOLockedValueBox<State>
 
     init(_ count: Int) {
+        total = count
         state = NIOLockedValueBox(State(free: count))
     }
 
@@ -30,9 +34,10 @@ final class SlotCount: Sendable {
         }
     }
 
-    func take() {
+    func take(_ count: Int) {
+        guard count > 0 else { return }
         state.withLockedValue { state in
-            state.free -= 1
+            state.free -= count
             if state.free == 0 { state.fullSince = .now }
         }
     }
@@ -44,13 +49,28 @@ final class SlotCount: Sendable {
 
     var isClosed: Bool { state.withLockedValue(\.isClosed) }
 
-    func give() {
-        let (waiter, free) = state.withLockedValue { state in
-            state.free += 1
+    /// Gives slots back, all at once: whoever waits for a free one shall see how many there are.
+    func give(_ count: Int) {
+        let (waiter, free, idleWaiter) = state.withLockedValue { state in
+            state.free += count
             defer { state.waiter = nil }
-            return (state.waiter, state.free)
+            guard state.free == total else { return (state.waiter, state.free, nil as CheckedContinuation<Void, Never>?) }
+            defer { state.idleWaiter = nil }
+            return (state.waiter, state.free, state.idleWaiter)
         }
         waiter?.resume(returning: free)
+        idleWaiter?.resume()
+    }
+
+    /// Waits until nothing runs; for the one task that takes slots, when it takes none any more.
+    func waitUntilIdle() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLockedValue { state in
+                if state.free < total { state.idleWaiter = continuation }
+                return state.free == total
+            }
+            if isIdle { continuation.resume() }
+        }
     }
 
     /// Nothing is handed out any more; whoever waits is told.

@@ -20,7 +20,7 @@ package struct WorkerService: Service {
     private let executor: StepExecutor
     private let configuration: WorkerConfiguration
     private let logger: Logger
-    private let running = RunningSteps()
+    private let running: RunningSteps
     private let board: ProgressBoard
     private let slots: SlotCount
     private let endings: EndingWriter
@@ -36,18 +36,24 @@ package struct WorkerService: Service {
         var logger = logger
         logger[metadataKey: "worker"] = "\(configuration.name)"
         let board = ProgressBoard()
+        let running = RunningSteps()
+        let slots = SlotCount(configuration.slots)
         self.steps = StepStore(database)
         self.consumer = consumer
         self.executor = StepExecutor(
             handlers: Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0) }), steps: StepStore(database),
             board: board, running: running, configuration: configuration, logger: logger)
-        self.endings = EndingWriter(steps: StepStore(database), patience: configuration.lease, logger: logger)
+        self.endings = EndingWriter(steps: StepStore(database), patience: configuration.lease, logger: logger) { leases in
+            running.remove(leases)
+            slots.give(leases.count)
+        }
         self.outbox = OutboxStore(database)
         self.cancellations = cancellations
         self.configuration = configuration
         self.logger = logger
         self.board = board
-        self.slots = SlotCount(configuration.slots)
+        self.running = running
+        self.slots = slots
     }
 
     package func run() async throws {
@@ -74,23 +80,34 @@ package struct WorkerService: Service {
 
     /// The loop: as many steps at once as there are slots.
     private func takeAndRun() async {
-        await withDiscardingTaskGroup { work in
+        await withTaskCancellationHandler {
             while let free = await slots.waitForFree(), let deliveries = await nextBatch(max: free) {
-                for claim in await claim(deliveries) {
-                    slots.take()
-                    // A task of its own, which only `running` stops: its lease is renewed and a drain knows of it from
-                    // now on, and the group's task below waits for it in any case.
-                    let attempt = Task { await executor.run(claim) }
-                    running.add(claim.lease) { attempt.cancel() }
-                    work.addTask {
-                        await finish(attempt, of: claim.lease)
-                        slots.give()
-                    }
-                }
+                let claims = await claim(deliveries)
+                slots.take(claims.count)
+                // Their leases are renewed and a drain knows of them from now on.
+                running.add(claims.map(\.lease))
+                for claim in claims { start(claim) }
             }
             logger.info("The worker takes nothing new", metadata: [JobsKeys.Log.count: "\(running.leases.count)"])
-            work.addTask { await interruptAfterDrain() }
+            await interruptAfterDrain()
+            await slots.waitUntilIdle()
+        } onCancel: {
+            running.stop(running.leases, because: .drain)
         }
+    }
+
+    /// A task of its own, which only `running` stops; `slots` bounds how many there are, and the loop's end waits until
+    /// they have given theirs back. A child of a group would be a second task for each step.
+    private func start(_ claim: StepStore.Claim) {
+        let attempt = Task {
+            if let ending = await executor.run(claim) {
+                endings.write(ending)
+            } else {
+                running.remove([claim.lease])
+                slots.give(1)
+            }
+        }
+        running.attach(claim.lease) { attempt.cancel() }
     }
 
     /// Doorbells to answer; empty if the broker has none to give just now; nil when there will be none any more.
@@ -125,17 +142,6 @@ package struct WorkerService: Service {
             for delivery in deliveries { try? await consumer.reject(delivery, requeue: true) }
             return []
         }
-    }
-
-    /// Waits for an attempt and writes its ending; cancelling this stops the attempt.
-    private func finish(_ attempt: Task<StepEnding?, Never>, of lease: StepLease) async {
-        let ending = await withTaskCancellationHandler {
-            await attempt.value
-        } onCancel: {
-            running.stop([lease], because: .drain)
-        }
-        if let ending { await endings.write(ending) }
-        running.remove(lease)
     }
 
     /// Renews all leases in one statement at a third of their life, and stops the work under those that are lost.
