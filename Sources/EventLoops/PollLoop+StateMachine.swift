@@ -136,7 +136,7 @@ extension PollLoop.StateMachine {
         }
         guard jobs.isEmpty else { return .poll(entries, timeout: .zero) }
         isAsleep = true
-        // A loop: `compactMap(\.deadline).min()` makes a key path anew each time, which was a fifteenth of a busy worker.
+        // A loop: `compactMap(\.deadline).min()` makes a key path anew each time: a fifteenth of a busy worker's time.
         var earliest: ContinuousClock.Instant?
         for wait in waits {
             if let deadline = wait.deadline, deadline < earliest ?? deadline + .nanoseconds(1) { earliest = deadline }

@@ -54,9 +54,9 @@ final class SlotCount: Sendable {
         let (waiter, free, idleWaiter) = state.withLockedValue { state in
             state.free += count
             defer { state.waiter = nil }
-            guard state.free == total else { return (state.waiter, state.free, nil as CheckedContinuation<Void, Never>?) }
-            defer { state.idleWaiter = nil }
-            return (state.waiter, state.free, state.idleWaiter)
+            let isIdle = state.free == total
+            defer { if isIdle { state.idleWaiter = nil } }
+            return (state.waiter, state.free, isIdle ? state.idleWaiter : nil)
         }
         waiter?.resume(returning: free)
         idleWaiter?.resume()

@@ -49,7 +49,8 @@ struct StepExecutor: Sendable {
             var details = metadata(ending, since: begin)
             details[JobsKeys.Log.code] = "\(failure.code)"
             details[JobsKeys.Log.error] = "\(failure.message)"
-            context.logger.log(level: ending?.to == .failed ? .error : .warning, "A step's attempt failed", metadata: details)
+            context.logger.log(
+                level: ending?.to == .failed ? .error : .warning, "A step's attempt failed", metadata: details)
             return ending
         }
     }

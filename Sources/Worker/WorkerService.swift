@@ -43,7 +43,8 @@ package struct WorkerService: Service {
         self.executor = StepExecutor(
             handlers: Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0) }), steps: StepStore(database),
             board: board, running: running, configuration: configuration, logger: logger)
-        self.endings = EndingWriter(steps: StepStore(database), patience: configuration.lease, logger: logger) { leases in
+        let store = StepStore(database)
+        self.endings = EndingWriter(steps: store, patience: configuration.lease, logger: logger) { leases in
             running.remove(leases)
             slots.give(leases.count)
         }
