@@ -30,10 +30,13 @@ struct DrainMeasurement: Codable, Sendable {
     /// - Parameters:
     ///   - count: jobs to drain.
     ///   - waiting: jobs at the broker, `count` or more.
-    static func run(_ round: Round, count: Int, waiting: Int? = nil, workers: Int = 1) async throws -> DrainMeasurement
-    {
+    ///   - filled: called when the queue is full and no worker has started.
+    static func run(
+        _ round: Round, count: Int, waiting: Int? = nil, workers: Int = 1, filled: () async throws -> Void = {}
+    ) async throws -> DrainMeasurement {
         let waiting = waiting ?? count
         try await round.fill(waiting)
+        try await filled()
         let before = try await counters(round)
         var running: [LocalServerProcess] = []
         for number in 1...workers {

@@ -5,7 +5,7 @@ internal import Foundation
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs",
-        abstract: "Measures the job engine beside its peers: drain, enqueue, latency, growth, schedules.",
+        abstract: "Measures the job engine beside its peers: drain, statements, enqueue, latency, growth, schedules.",
         discussion: """
             Starts a private Postgres and a private RabbitMQ at their default settings, and makes a virtual environment \
             with the peers. Numbers of two machines cannot be compared; the ratios of one run can. Build it with \
@@ -13,7 +13,7 @@ struct JobsCommand: AsyncParsableCommand {
             """)
 
     enum Part: String, CaseIterable, ExpressibleByArgument {
-        case drain, enqueue, latency, growth, schedules
+        case drain, statements, enqueue, latency, growth, schedules
     }
 
     @Option(help: "Jobs of a drain; slower peers get a part of them.")
@@ -25,7 +25,7 @@ struct JobsCommand: AsyncParsableCommand {
     @Option(help: "Who takes part, with commas: engine, c-engine-sql, c, pika, dramatiq, procrastinate, celery.")
     var peers = Contestant.allCases.map(\.rawValue).joined(separator: ",")
 
-    @Option(help: "What is measured, with commas: drain, enqueue, latency, growth, schedules.")
+    @Option(help: "What is measured, with commas: drain, statements, enqueue, latency, growth, schedules.")
     var only = Part.allCases.map(\.rawValue).joined(separator: ",")
 
     @Option(help: "Finished jobs that growth is measured beside.")
@@ -67,6 +67,7 @@ struct JobsCommand: AsyncParsableCommand {
             for part in Part.allCases where parts.contains(part) {
                 switch part {
                 case .drain: try await session.drain(&report)
+                case .statements: try await session.statements(&report)
                 case .enqueue: try await session.enqueue(&report)
                 case .latency: try await session.latency(&report)
                 case .growth: try await session.growth(&report)

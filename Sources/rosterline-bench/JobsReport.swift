@@ -11,6 +11,8 @@ struct JobsReport: Codable, Sendable {
     var command: String
     var machine = Machine()
     var drains: [Contestant: [DrainMeasurement]] = [:]
+    /// Statements for each job of a drain.
+    var statements: [Contestant: Double] = [:]
     /// Jobs a second.
     var enqueues: [Contestant: [Double]] = [:]
     var latencies: [Contestant: [LatencyAnswer]] = [:]
@@ -65,13 +67,15 @@ struct JobsReport: Codable, Sendable {
         guard !drains.isEmpty else { return nil }
         var table = TextTable([
             "what a job costs", "worker s/1000", "broker s/1000", "Postgres s/1000", "WAL bytes", "commits",
-            "loopback bytes",
+            "statements", "loopback bytes",
         ])
         for contestant in Contestant.allCases where drains[contestant] != nil {
             let values: [KeyPath<DrainMeasurement, Double>] = [
-                \.workerTime, \.brokerTime, \.postgresTime, \.logBytes, \.commits, \.networkBytes,
+                \.workerTime, \.brokerTime, \.postgresTime, \.logBytes, \.commits,
             ]
-            table.add([contestant.title] + values.map { TextTable.cell(median(contestant, $0)) })
+            table.add(
+                [contestant.title] + values.map { TextTable.cell(median(contestant, $0)) }
+                    + [TextTable.cell(statements[contestant]), TextTable.cell(median(contestant, \.networkBytes))])
         }
         return table.text
     }

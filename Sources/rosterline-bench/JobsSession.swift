@@ -26,6 +26,26 @@ struct JobsSession: Sendable {
         }
     }
 
+    /// On a server of its own, since its counting needs a setting that the other measurements shall not have.
+    func statements(_ report: inout JobsReport) async throws {
+        let (contestants, count) = (contestants, min(jobs, 20_000))
+        var found: [Contestant: Double] = [:]
+        let settings = ["shared_preload_libraries": "pg_stat_statements"]
+        try await JobsScene.with(peers: scene.peers, folder: scene.folder, settings: settings) { scene in
+            for contestant in contestants {
+                found[contestant] = try await Round.with(contestant, scene) { round in
+                    try await round.pool.execute("CREATE EXTENSION pg_stat_statements")
+                    let drain = try await DrainMeasurement.run(round, count: contestant.share(of: count)) {
+                        try await round.pool.execute("SELECT pg_stat_statements_reset()")
+                    }
+                    return try await round.statements() / Double(drain.jobs)
+                }
+                say("statements  \(contestant.title): \(TextTable.cell(found[contestant])) for each job")
+            }
+        }
+        report.statements = found
+    }
+
     func enqueue(_ report: inout JobsReport) async throws {
         for run in 1...runs {
             for contestant in contestants where contestant != .limit {

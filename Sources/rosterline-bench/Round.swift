@@ -137,6 +137,18 @@ struct Round: Sendable {
         return try JSONDecoder().decode(LatencyAnswer.self, from: Data(output.utf8))
     }
 
+    /// Statements that were run since the extension was reset, without those of whoever looks on.
+    func statements() async throws -> Double {
+        let row = try await pool.query(
+            """
+            SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_statements
+            WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND query !~ 'pg_stat|SELECT EXISTS|extract.epoch'
+            """
+        ).first
+        return try row?.decode(at: 0, as: Double.self) ?? 0
+    }
+
     // MARK: Processes
 
     private func peer(_ words: [String]) -> [String] {
