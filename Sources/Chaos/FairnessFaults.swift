@@ -32,9 +32,10 @@ enum FairnessFaults {
         let stillBusy = try await trial.unfinished()
         trial.note("p95 wait of the others: \(milliseconds(solo)) alone, \(milliseconds(beside)) beside the big one")
         trial.expect(stillBusy > 0, "the big one was through too early: this shows nothing")
-        // Below what anybody notices the ratio says nothing.
+        // Below what anybody notices the ratio says nothing. The short form runs beside other tests, whose load would
+        // decide a ratio of milliseconds; without turns the others would wait some twenty seconds in it.
         trial.expect(
-            beside <= max(2 * solo, 0.25),
+            beside <= max(2 * solo, isLong ? 0.25 : 3),
             "the others wait \(milliseconds(beside)) beside it, more than twice \(milliseconds(solo))")
         try await trial.waitForEnd(within: .seconds(isLong ? 600 : 60))
     }
