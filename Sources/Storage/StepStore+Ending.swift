@@ -53,7 +53,8 @@ extension StepStore {
                     lease_owner = NULL, leased_until = NULL, reason = w.reason,
                     percent = CASE WHEN w.state IN ('completed', 'completed_with_warnings') THEN 100
                         ELSE greatest(step.percent, p.percent) END,
-                    counts = step.counts || coalesce(p.counts, '{}') || w.counts::jsonb,
+                    counts = CASE WHEN p.counts IS NULL AND w.counts = '{}' THEN step.counts
+                        ELSE step.counts || coalesce(p.counts, '{}') || w.counts::jsonb END,
                     error_code = w.error_code, error_message = w.error_message, failures = step.failures + w.failures,
                     throttles = step.throttles + w.throttles, run_after = coalesce(w.run_after, step.run_after),
                     queued_at = CASE WHEN w.state = 'queued' THEN clock_timestamp() ELSE step.queued_at END,
@@ -123,11 +124,14 @@ extension StepStore {
             RETURNING due_at
         ), let_go AS (
             UPDATE outbox o SET after_job = NULL, due_at = greatest(o.due_at, clock_timestamp())
-            FROM concluded c WHERE o.after_job = c.id AND c.finished_at IS NOT NULL
+            FROM concluded c
+            -- As a rule nobody waits behind a job, and then this looks for nobody's followers.
+            WHERE EXISTS (SELECT FROM outbox a WHERE a.after_job IS NOT NULL)
+                AND o.after_job = c.id AND c.finished_at IS NOT NULL
             RETURNING o.due_at
         ), keys_gone AS (
             DELETE FROM job_key k USING concluded c
-            WHERE k.job_id = c.id AND c.finished_at IS NOT NULL AND k.scope <> 'window'
+            WHERE EXISTS (SELECT FROM job_key) AND k.job_id = c.id AND c.finished_at IS NOT NULL AND k.scope <> 'window'
         ), bell AS (
             SELECT pg_notify('\(unescaped: OutboxStore.channel)', '')
             FROM (SELECT due_at FROM rung UNION ALL SELECT due_at FROM let_go LIMIT 1) AS any_row
@@ -135,7 +139,25 @@ extension StepStore {
         """
 
     /// What is to be written, as a table.
+    ///
+    /// Most batches are of steps that were simply completed; what is then the same for all goes once and not a thousand
+    /// times, which takes a tenth off the statement.
     private static func wanted(_ endings: [StepEnding]) -> PostgresQuery {
+        guard let first = endings.first, endings.allSatisfy({ $0.reads(like: first) }) else { return each(endings) }
+        return """
+            SELECT w.*, \(first.lease.owner)::text AS owner, \(first.from.rawValue)::text AS from_state,
+                \(first.to.rawValue)::text AS state, \(first.outcome.rawValue)::text AS outcome, '{}' AS counts,
+                NULL::text AS reason, NULL::text AS error_code, NULL::text AS error_message,
+                NULL::timestamptz AS run_after, 0::smallint AS failures, 0::smallint AS throttles
+            FROM unnest(
+                \(endings.map(\.lease.step.job.uuid))::uuid[], \(endings.map(\.lease.step.ordinal))::smallint[],
+                \(endings.map(\.lease.token))::bigint[]
+            ) AS w (job_id, ordinal, token)
+            """
+    }
+
+    /// The same where each row has its own words.
+    private static func each(_ endings: [StepEnding]) -> PostgresQuery {
         """
         SELECT * FROM unnest(
             \(endings.map(\.lease.step.job.uuid))::uuid[], \(endings.map(\.lease.step.ordinal))::smallint[],
@@ -175,5 +197,14 @@ extension StepStore {
                 counts = counts || \(CountsJSON.encode(counts))::jsonb
             WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND state = 'waiting'
             """)
+    }
+}
+
+extension StepEnding {
+    /// Whether both say nothing but how they ended, and the same.
+    fileprivate func reads(like other: StepEnding) -> Bool {
+        from == other.from && to == other.to && outcome == other.outcome && lease.owner == other.lease.owner
+            && result.counts.isEmpty && result.reason == nil && errorCode == nil && errorMessage == nil
+            && runAfter == nil && cost == .nothing
     }
 }

@@ -62,7 +62,8 @@ package struct StepStore: Sendable {
                 UPDATE outbox o SET rung_at = clock_timestamp() FROM claimed c
                 WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal AND o.rung_at IS NULL
             ), keys_gone AS (
-                DELETE FROM job_key k USING claimed c WHERE k.job_id = c.job_id AND k.scope = 'waiting'
+                DELETE FROM job_key k USING claimed c
+                WHERE EXISTS (SELECT FROM job_key) AND k.job_id = c.job_id AND k.scope = 'waiting'
             )
             SELECT claimed.job_id, claimed.ordinal, claimed.kind, claimed.fencing_token, claimed.failures::int,
                 claimed.throttles::int, claimed.rescues::int, claimed.checkpoint,
