@@ -1,5 +1,6 @@
 internal import Foundation
 internal import LocalServers
+internal import Postgres
 
 /// The measurements, one after the other; each contestant of a run meets the same servers.
 struct JobsSession: Sendable {
