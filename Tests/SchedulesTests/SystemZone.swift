@@ -14,6 +14,8 @@ struct SystemZone: Sendable {
     }
 
     let name: String
+    /// Before the first change; for ever in a zone that has none, such as `Etc/GMT-5`.
+    private let initial: Int
     /// The explicit changes; Debian's files hold those until 2037.
     let changes: [Change]
 
@@ -44,15 +46,16 @@ struct SystemZone: Sendable {
         let begin = second + 44
         let types = begin + times * 9
         self.name = name
+        initial = number(types, 4)
         changes = (0..<times).map { index in
             let type = Int(bytes[begin + times * 8 + index])
             return Change(instant: number(begin + index * 8, 8), offset: number(types + type * 6, 4))
         }
     }
 
-    /// Offset before the first change of `changes` after a moment, and the index of that change.
+    /// Seconds by which its clocks are ahead of UTC.
     func offset(at moment: Int) -> Int {
-        changes.last { $0.instant <= moment }?.offset ?? changes.first?.offset ?? 0
+        changes.last { $0.instant <= moment }?.offset ?? initial
     }
 
     /// Changes of the distance from UTC between two moments: what came before and after each.

@@ -13,7 +13,7 @@ struct WallClock {
     }
 
     /// A day on the wall's calendar.
-    struct Day: Sendable {
+    struct Day: Sendable, Hashable {
         let month: Int
         let day: Int
         /// 0 for Sunday.
@@ -40,38 +40,69 @@ struct WallClock {
         },
     ]
 
+    /// Which samples match in each minute of a day, worked out once for all days that look alike on a calendar.
+    ///
+    /// A clock shows 15 million minutes in 28 years, and there are 600 zones: to ask each sample in each of them again
+    /// takes an hour.
+    struct Matches {
+        private let samples: [Sample]
+        /// The samples that name hours, a bit for each.
+        fileprivate let hours: UInt8
+        private var known: [Day: [UInt8]] = [:]
+
+        init(_ samples: [Sample] = WallClock.samples) {
+            precondition(samples.count <= 8, "\(samples.count) samples in a byte")
+            self.samples = samples
+            hours = samples.indices.reduce(0) { samples[$1].namesHours ? $0 | 1 << $1 : $0 }
+        }
+
+        fileprivate var count: Int { samples.count }
+
+        /// For each minute of the day, a bit for each sample.
+        fileprivate mutating func minutes(of day: Day) -> [UInt8] {
+            if let found = known[day] { return found }
+            let minutes = (0..<1440).map { minute in
+                samples.indices.reduce(UInt8(0)) { samples[$1].matches(day, minute) ? $0 | 1 << $1 : $0 }
+            }
+            known[day] = minutes
+            return minutes
+        }
+    }
+
     let zone: SystemZone
 
     /// The minutes, as seconds since 1970, in which each sample fires.
-    func firings(from start: Int, to end: Int, of samples: [Sample] = samples) -> [[Int]] {
-        var fired: [[Int]] = samples.map { _ in [] }
+    func firings(from start: Int, to end: Int, of matches: inout Matches) -> [[Int]] {
+        var fired: [[Int]] = Array(repeating: [], count: matches.count)
         // A day earlier, so that what was shown before the start is known.
         var moment = start - 86_400
         var changes = zone.changes.filter { $0.instant > moment && $0.instant < end }[...]
         var offset = zone.offset(at: moment)
         var shown = (moment + offset) / 60 - 1
         var highest = shown
-        var calendar = Calendar()
+        var day = shown / 1440
+        var minutes = matches.minutes(of: Self.days[day])
         while moment < end {
             while let change = changes.first, change.instant <= moment {
                 offset = change.offset
                 changes.removeFirst()
             }
             let local = (moment + offset) / 60
-            // What the clock jumped over, and what it shows now.
-            let skipped = local > shown + 1 ? (shown + 1)..<local : local..<local
-            let day = calendar.day(local / 1440)
-            let minute = local % 1440
-            if moment >= start {
-                for index in samples.indices {
-                    var fires = samples[index].matches(day, minute) && (!samples[index].namesHours || local > highest)
-                    if !skipped.isEmpty, !fires, samples[index].namesHours {
-                        fires = skipped.contains {
-                            $0 > highest && samples[index].matches(calendar.day($0 / 1440), $0 % 1440)
-                        }
-                    }
-                    if fires { fired[index].append(moment) }
+            if local / 1440 != day {
+                day = local / 1440
+                minutes = matches.minutes(of: Self.days[day])
+            }
+            var firing = minutes[local % 1440]
+            // Shown for the second time, it is no news to who named the hour.
+            if local <= highest { firing &= ~matches.hours }
+            if local > shown + 1 {
+                // What the clock jumped over, and never showed.
+                for skipped in (max(shown, highest) + 1)..<max(local, highest + 1) {
+                    firing |= matches.minutes(of: Self.days[skipped / 1440])[skipped % 1440] & matches.hours
                 }
+            }
+            if firing != 0, moment >= start {
+                for index in fired.indices where firing & (1 << index) != 0 { fired[index].append(moment) }
             }
             shown = local
             highest = max(highest, local)
@@ -80,31 +111,23 @@ struct WallClock {
         return fired
     }
 
-    /// Counts days one by one from 1 January 1970, a Thursday.
-    private struct Calendar {
-        private var number = 0
-        private var year = 1970
-        private var current = Day(month: 1, day: 1, weekday: 4, daysOfMonth: 31)
-
-        mutating func day(_ wanted: Int) -> Day {
-            if wanted < number { self = Calendar() }
-            while number < wanted { step() }
-            return current
-        }
-
-        private mutating func step() {
-            number += 1
-            let weekday = (current.weekday + 1) % 7
-            if current.day < current.daysOfMonth {
-                current = Day(
-                    month: current.month, day: current.day + 1, weekday: weekday, daysOfMonth: current.daysOfMonth)
-                return
+    /// The wall's calendar: days counted one by one from 1 January 1970, a Thursday, over seventy years.
+    private static let days: [Day] = {
+        var days = [Day(month: 1, day: 1, weekday: 4, daysOfMonth: 31)]
+        var year = 1970
+        while year < 2040, let last = days.last {
+            let weekday = (last.weekday + 1) % 7
+            if last.day < last.daysOfMonth {
+                days.append(
+                    Day(month: last.month, day: last.day + 1, weekday: weekday, daysOfMonth: last.daysOfMonth))
+                continue
             }
-            let month = current.month % 12 + 1
+            let month = last.month % 12 + 1
             if month == 1 { year += 1 }
             let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
             let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-            current = Day(month: month, day: 1, weekday: weekday, daysOfMonth: lengths[month - 1])
+            days.append(Day(month: month, day: 1, weekday: weekday, daysOfMonth: lengths[month - 1]))
         }
-    }
+        return days
+    }()
 }
