@@ -253,7 +253,10 @@ let package = Package(
             ]),
         tests(
             "RosterlineTests",
-            ["rosterline", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
+            [
+                "rosterline", "Jobs", "Schedules", "Storage", "Postgres", "Broker", "Curl", "RabbitMQ", "LocalServers",
+                "EngineTestSupport", "TestSupport", configuration, logging,
+            ]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),
         tests("TidyTests", []),

@@ -12,7 +12,7 @@ package struct StepEnding: Sendable {
     package var result: StepResult
     package var errorCode: String?
     package var errorMessage: String?
-    /// Only for a step that goes back to its queue: when it may be taken again.
+    /// Only for a step that goes back to its queue: when it may be taken again; nil = at once, in the place it had.
     package var runAfter: Date?
     /// What another try is taken from.
     package var cost = RetryPolicy.Cost.nothing
