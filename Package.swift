@@ -239,8 +239,8 @@ let package = Package(
         tests(
             "PipelineTests",
             [
-                "Pipeline", "Archives", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres",
-                "EngineTestSupport", "TestSupport", logging, locks,
+                "Pipeline", "ImportPolling", "Archives", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage",
+                "Postgres", "EngineTestSupport", "TestSupport", logging, locks, threads,
             ]),
         tests("SimulatorsTests", ["Simulators", "Archives", "Curl", "LocalServers", httpTypes, logging]),
         tests(
@@ -253,7 +253,10 @@ let package = Package(
             ]),
         tests(
             "RosterlineTests",
-            ["rosterline", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", configuration, logging]),
+            [
+                "rosterline", "Jobs", "Storage", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", arguments,
+                configuration, logging,
+            ]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),
         tests("TidyTests", []),

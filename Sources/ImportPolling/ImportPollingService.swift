@@ -157,7 +157,7 @@ package struct ImportPollingService: Service {
             let stored = try await artifacts.put(fileAt: path)
             return [
                 ArtifactRecord(
-                    name: "canvas-errors.csv", mediaType: "text/csv; charset=utf-8", bytes: stored.bytes,
+                    name: ArtifactName.canvasErrors, mediaType: "text/csv; charset=utf-8", bytes: stored.bytes,
                     sha256: stored.sha256)
             ]
         } catch let error as CanvasError where !error.isTransient {

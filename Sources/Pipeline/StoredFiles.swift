@@ -9,18 +9,20 @@ struct StoredFiles: Sendable {
     /// Stores files of a folder under their own names.
     func put(_ names: [String], from folder: String) async throws -> [ArtifactRecord] {
         var records: [ArtifactRecord] = []
-        for name in names {
-            try Task.checkCancellation()
-            do {
-                let stored = try await store.put(fileAt: "\(folder)/\(name)")
-                records.append(
-                    ArtifactRecord(
-                        name: name, mediaType: Self.mediaType(of: name), bytes: stored.bytes, sha256: stored.sha256))
-            } catch {
-                throw Self.failure(error)
-            }
-        }
+        for name in names { records.append(try await put(name, from: folder)) }
         return records
+    }
+
+    /// Stores a file of a folder under its own name.
+    func put(_ name: String, from folder: String) async throws -> ArtifactRecord {
+        try Task.checkCancellation()
+        do {
+            let stored = try await store.put(fileAt: "\(folder)/\(name)")
+            return ArtifactRecord(
+                name: name, mediaType: Self.mediaType(of: name), bytes: stored.bytes, sha256: stored.sha256)
+        } catch {
+            throw Self.failure(error)
+        }
     }
 
     /// Lays stored files into a folder under their names.
