@@ -1,6 +1,7 @@
 import Artifacts
 import FoundationEssentials
 import Jobs
+import Logging
 
 /// Moves files between an attempt's scratch folder and the artifact store.
 struct StoredFiles: Sendable {
@@ -33,6 +34,21 @@ struct StoredFiles: Sendable {
             } catch {
                 throw Self.failure(error)
             }
+        }
+    }
+
+    /// Lays files into a folder that are known from a checkpoint.
+    ///
+    /// - Returns: false if the store has one of them no more; then they must be made again.
+    func fetchSaved(_ records: [ArtifactRecord], into folder: String, _ context: StepContext) async throws -> Bool {
+        do {
+            try await fetch(records, into: folder)
+            return true
+        } catch let failure as StepFailure where failure.class == .permanent {
+            context.logger.notice(
+                "The files of a checkpoint are gone; the step begins anew",
+                metadata: [JobsKeys.Log.code: "\(failure.code)"])
+            return false
         }
     }
 
