@@ -51,16 +51,26 @@ package struct ImportStep: StepHandler {
             let (id, state) = try await found.asyncOr {
                 try await submit(parcel.archive, as: number, context: context, canvas: canvas)
             }
-            let held = try await imports.submitted(
-                number, lease: context.lease, canvasID: id, adopted: found != nil, workflowState: state,
-                nextPollAt: Date().addingTimeInterval(configuration.firstPoll / .seconds(1)))
-            guard held else { throw Self.leaseLost }
+            guard try await note(id, state, of: number, adopted: found != nil, context) else { throw Self.leaseLost }
             context.logger.info(
                 "Canvas has the import", metadata: ["canvas.import": "\(id)", "adopted": "\(found != nil)"])
             return .waiting(parcel.handedOver(as: id))
         } catch let error as CanvasError {
             throw CanvasFailure.failure(error)
         }
+    }
+
+    /// Writes down what Canvas made of the batch, also if this attempt is told to stop just now: a cancelled job's
+    /// import can be aborted only by its number.
+    private func note(
+        _ id: String, _ state: String, of number: Int, adopted: Bool, _ context: StepContext
+    ) async throws -> Bool {
+        let first = Date().addingTimeInterval(configuration.firstPoll / .seconds(1))
+        // A task of its own hears of no cancellation; it is one statement, waited for here, and bounded by the pool.
+        return try await Task { [imports] in
+            try await imports.submitted(
+                number, lease: context.lease, canvasID: id, adopted: adopted, workflowState: state, nextPollAt: first)
+        }.value
     }
 
     /// The import of an attempt before this one, if there was one and Canvas has it.

@@ -7,7 +7,9 @@ extension JobsCommand {
     /// Ends a job.
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Ends a job: what waits ends at once, a running step within ten seconds.")
+            abstract:
+                "Ends a job: what waits ends at once, a running step within ten seconds; Canvas is asked to abort its import."
+        )
 
         @Argument(help: "The job's id.")
         var id: JobID
