@@ -203,6 +203,24 @@ extension StepStore {
     }
 }
 
+extension StepStore {
+    /// Writes what became of a cancelled step's import behind who cancelled it and why. Served by the primary keys.
+    ///
+    /// - Parameters:
+    ///   - words: a sentence; the one of before gives way.
+    ///   - counts: what Canvas has done by then.
+    package func reportCancelled(_ step: StepID, words: String, counts: [String: Int64]) async throws {
+        try await database.execute(
+            """
+            UPDATE step SET counts = counts || \(CountsJSON.encode(counts))::jsonb,
+                reason = concat_ws(' ', 'Cancelled by ' || job.cancel_requested_by || ': '
+                    || regexp_replace(job.cancel_reason, '[.[:space:]]*$', '.'), \(words)::text)
+            FROM job WHERE job.id = \(step.job.uuid) AND step.job_id = job.id AND step.ordinal = \(step.ordinal)
+                AND step.state = 'cancelled'
+            """)
+    }
+}
+
 extension StepEnding {
     /// Whether both say nothing but how they ended, and the same.
     fileprivate func reads(like other: StepEnding) -> Bool {
