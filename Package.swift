@@ -239,8 +239,8 @@ let package = Package(
         tests(
             "PipelineTests",
             [
-                "Pipeline", "Archives", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage", "Postgres",
-                "EngineTestSupport", "TestSupport", logging, locks,
+                "Pipeline", "ImportPolling", "Archives", "Artifacts", "Canvas", "Curl", "Simulators", "Jobs", "Storage",
+                "Postgres", "EngineTestSupport", "TestSupport", logging, locks, threads,
             ]),
         tests("SimulatorsTests", ["Simulators", "Archives", "Curl", "LocalServers", httpTypes, logging]),
         tests(
@@ -255,7 +255,7 @@ let package = Package(
             "RosterlineTests",
             [
                 "rosterline", "Jobs", "Schedules", "Storage", "Postgres", "Broker", "Curl", "RabbitMQ", "LocalServers",
-                "EngineTestSupport", "TestSupport", configuration, logging,
+                "EngineTestSupport", "TestSupport", arguments, configuration, logging,
             ]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),

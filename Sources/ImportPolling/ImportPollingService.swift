@@ -8,7 +8,8 @@ package import Postgres
 import ServiceLifecycle
 import Storage
 
-/// Asks Canvas about every import that a step waits for, and ends the step when Canvas has ended the import.
+/// Asks Canvas about every import that a step waits for, and ends the step when Canvas has ended the import; asks
+/// Canvas to abort those whose step was cancelled.
 ///
 /// Any number may run: an import's next poll is set in the statement that takes it, so two never ask about the same,
 /// and the imports of one that died are asked about an interval later.
@@ -16,12 +17,12 @@ package struct ImportPollingService: Service {
     /// Largest list of errors that is fetched, in bytes: a list of a million rows has some 150 MB.
     private static let errorListLimit: Int64 = 1 << 30
 
-    private let imports: ImportStore
-    private let steps: StepStore
+    let imports: ImportStore
+    let steps: StepStore
     private let artifacts: any ArtifactStore
-    private let client: @Sendable (IntegrationSettings.CanvasAccount) throws -> CanvasClient
-    private let configuration: ImportPollingConfiguration
-    private let logger: Logger
+    let client: @Sendable (IntegrationSettings.CanvasAccount) throws -> CanvasClient
+    let configuration: ImportPollingConfiguration
+    let logger: Logger
     private let polls = Counter(label: "rosterline_canvas_polls_total")
 
     package init(
@@ -77,6 +78,7 @@ package struct ImportPollingService: Service {
 
     private func ask(_ poll: ImportStore.Poll) async throws {
         polls.increment()
+        if case .abort(let since) = poll.wish { return try await abort(poll, since: since) }
         do {
             let account = try account(of: poll)
             let canvas = try client(account)
@@ -91,7 +93,7 @@ package struct ImportPollingService: Service {
         }
     }
 
-    private func account(of poll: ImportStore.Poll) throws -> IntegrationSettings.CanvasAccount {
+    func account(of poll: ImportStore.Poll) throws -> IntegrationSettings.CanvasAccount {
         do {
             return try IntegrationSettings(decoding: poll.settings).canvas
         } catch {
@@ -138,7 +140,7 @@ package struct ImportPollingService: Service {
             ])
     }
 
-    private func write(_ answer: SISImport, _ poll: ImportStore.Poll, next: Date?) async throws {
+    func write(_ answer: SISImport, _ poll: ImportStore.Poll, next: Date?) async throws {
         try await imports.polled(
             poll, workflowState: answer.state.name, progress: min(100, max(0, answer.progress)),
             answer: ImportAnswer.json(of: answer), nextPollAt: next)
@@ -157,7 +159,7 @@ package struct ImportPollingService: Service {
             let stored = try await artifacts.put(fileAt: path)
             return [
                 ArtifactRecord(
-                    name: "canvas-errors.csv", mediaType: "text/csv; charset=utf-8", bytes: stored.bytes,
+                    name: ArtifactName.canvasErrors, mediaType: "text/csv; charset=utf-8", bytes: stored.bytes,
                     sha256: stored.sha256)
             ]
         } catch let error as CanvasError where !error.isTransient {

@@ -20,6 +20,9 @@ extension StepHandler {
 
 /// What an attempt is given.
 package struct StepContext: Sendable {
+    /// Bytes of a checkpoint at most.
+    package static let longestCheckpoint = 65_536
+
     package let lease: StepLease
     package let job: JobDescription
     /// How often this step failed before, 0 or more.
@@ -63,12 +66,16 @@ package struct StepContext: Sendable {
 
     /// Saves where the step stands, so that an attempt after a rescue, a drain or a failure goes on from there.
     ///
-    /// It is written when this returns, and is gone once the step has ended.
-    /// - Parameter checkpoint: in the handler's own words; at most 64 KiB.
+    /// It is written when this returns, and is gone once the step has ended well or a person has it begin anew.
+    /// - Parameters:
+    ///   - checkpoint: in the handler's own words; at most `longestCheckpoint` bytes.
+    ///   - artifacts: stored files that it speaks of. They are the step's from now on, however the attempt ends, so
+    ///     that no stored file is ever without an owner.
     /// - Throws: `StepFailure` of class `interrupted` if the lease is lost; then this attempt must stop.
-    package func save(checkpoint: String) async throws {
-        precondition(checkpoint.utf8.count <= 65_536, "a checkpoint of \(checkpoint.utf8.count) bytes")
-        guard try await checkpoints.save(checkpoint, lease: lease) else {
+    package func save(checkpoint: String, storing artifacts: [ArtifactRecord] = []) async throws {
+        precondition(
+            checkpoint.utf8.count <= Self.longestCheckpoint, "a checkpoint of \(checkpoint.utf8.count) bytes")
+        guard try await checkpoints.save(checkpoint, storing: artifacts, lease: lease) else {
             throw StepFailure(.interrupted, code: "worker.lease", message: "The worker lost its hold on the step.")
         }
     }
@@ -76,15 +83,19 @@ package struct StepContext: Sendable {
 
 /// Keeps checkpoints.
 package protocol CheckpointSaving: Sendable {
+    /// Writes the checkpoint and the rows of its files, both or neither.
+    ///
     /// - Returns: false if the lease is lost; then nothing was written.
-    func save(_ checkpoint: String, lease: StepLease) async throws -> Bool
+    func save(_ checkpoint: String, storing artifacts: [ArtifactRecord], lease: StepLease) async throws -> Bool
 }
 
 /// Keeps nothing: for handlers that are run without an engine.
 package struct NoCheckpoints: CheckpointSaving {
     package init() {}
 
-    package func save(_ checkpoint: String, lease: StepLease) async throws -> Bool { true }
+    package func save(
+        _ checkpoint: String, storing artifacts: [ArtifactRecord], lease: StepLease
+    ) async throws -> Bool { true }
 }
 
 /// The job that a step belongs to.

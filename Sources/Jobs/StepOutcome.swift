@@ -26,7 +26,7 @@ package struct StepResult: Sendable {
 }
 
 /// A stored file of a step.
-package struct ArtifactRecord: Sendable, Hashable {
+package struct ArtifactRecord: Sendable, Hashable, Codable {
     /// Unique within the step, with its extension, such as `users.csv`.
     package let name: String
     package let mediaType: String

@@ -23,6 +23,12 @@ package struct BatchName: Sendable, Hashable, CustomStringConvertible {
         return "\(name.dropLast(4))-\(self).csv"
     }
 
+    /// `users.csv` for `users-<batch>.csv` of any batch; nil for a name that carries none.
+    package static func plainName(of fileName: String) -> String? {
+        let batch = /(.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-b\d+\.csv/
+        return fileName.wholeMatch(of: batch).map { "\($0.1).csv" }
+    }
+
     /// Whether a file of this name is of this batch. The name must end there: batch 1 is not batch 12.
     package func marks(_ fileName: String) -> Bool {
         fileName.hasSuffix("-\(self)") || fileName.contains("-\(self).")

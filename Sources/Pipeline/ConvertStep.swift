@@ -7,6 +7,8 @@ import OneRoster
 package import Storage
 
 /// Turns the snapshot into Canvas's files, a list of what was found in it, and the zip that Canvas is sent.
+///
+/// What was converted is stored before the zip is made, and the next attempt makes only the zip.
 package struct ConvertStep: StepHandler {
     /// The zip's name among the artifacts.
     static let archiveName = "canvas.zip"
@@ -28,20 +30,39 @@ package struct ConvertStep: StepHandler {
     package func run(_ context: StepContext) async throws -> StepOutcome {
         let rules = try rules(of: IntegrationSettings(decoding: context.job.settings))
         return try await Scratch.with(in: configuration.scratch, lease: context.lease) { scratch in
-            let folder = try scratch.folder("snapshot")
-            try await files.fetch(await jobs.artifacts(of: context.job.id, step: .extract), into: folder)
-            let output = try scratch.folder("canvas")
-            let report = try await convert(folder, rules, into: output, context: context)
-            let sent = report.files.filter { $0.rows > 0 }.map(\.name)
-            var names = report.files.map(\.name)
-            if report.listedIssues > 0 { names.append(ConversionReport.issuesFile) }
-            if !sent.isEmpty {
-                try await zip(sent, in: output, tag: BatchName(job: context.job.id, batch: 1))
-                names.append(Self.archiveName)
+            // Never the folder that a conversion writes to: what lies here leads into the store.
+            var output = try scratch.folder("saved")
+            var found: Converted
+            if let saved = Checkpoint.read(Converted.self, version: Converted.version, from: context),
+                try await files.fetchSaved(saved.files.filter { saved.sent.contains($0.name) }, into: output, context)
+            {
+                found = saved
+            } else {
+                output = try scratch.folder("canvas")
+                found = try await convert(rules, in: scratch, into: output, context)
+                try await Checkpoint.save(
+                    found, version: Converted.version, storing: found.files, in: context)
+            }
+            if !found.sent.isEmpty {
+                try await zip(found.sent, in: output, tag: BatchName(job: context.job.id, batch: 1))
+                found.files.append(try await files.put(Self.archiveName, from: output))
             }
             context.progress.report(fraction: 0.95)
-            return outcome(report, try await files.put(names, from: output))
+            return found.outcome
         }
+    }
+
+    /// Converts the stored snapshot, and stores what came of it.
+    private func convert(
+        _ rules: ConversionRules, in scratch: Scratch, into output: String, _ context: StepContext
+    ) async throws -> Converted {
+        let folder = try scratch.folder("snapshot")
+        let snapshot = try await jobs.artifacts(of: context.job.id, step: .extract)
+        try await files.fetch(snapshot.filter { $0.name != ExtractStep.packageName }, into: folder)
+        let report = try await convert(folder, rules, into: output, context: context)
+        var names = report.files.map(\.name)
+        if report.listedIssues > 0 { names.append(ConversionReport.issuesFile) }
+        return Converted(report, files: try await files.put(names, from: output))
     }
 
     private func rules(of settings: IntegrationSettings) throws -> ConversionRules {
@@ -87,33 +108,5 @@ package struct ConvertStep: StepHandler {
         } catch {
             throw rosterFailure(error)
         }
-    }
-
-    private func outcome(_ report: ConversionReport, _ records: [ArtifactRecord]) -> StepOutcome {
-        var result = StepResult(artifacts: records)
-        for count in report.counts {
-            let name = count.table.rawValue
-            result.counts["\(name).extracted"] = Int64(count.extracted)
-            result.counts["\(name).converted"] = Int64(count.converted)
-            result.counts["\(name).skipped"] = Int64(count.skipped)
-            result.counts["\(name).merged"] = Int64(count.merged)
-        }
-        for file in report.files { result.counts["canvas.\(table(file.name))"] = Int64(file.rows) }
-        for issue in report.issues {
-            result.counts["issues.\(issue.severity.rawValue).\(issue.code.rawValue)", default: 0] += Int64(issue.count)
-        }
-        let left = report.counts.reduce(0) { $0 + $1.skipped }
-        let errors = report.issueCount(.error)
-        result.counts["rows.skipped"] = Int64(left)
-        result.counts["issues.errors"] = Int64(errors)
-        result.counts["issues.warnings"] = Int64(report.issueCount(.warning))
-        result.counts["issues.notices"] = Int64(report.issueCount(.notice))
-        let named = "Each is named in \(ConversionReport.issuesFile) with file, row and code."
-        guard errors > 0 else {
-            if left > 0 { result.reason = "\(left) rows have no place in Canvas and are not sent. \(named)" }
-            return .completed(result)
-        }
-        result.reason = "\(errors) errors in the roster; \(left) rows are not sent, for that or by rule. \(named)"
-        return .completedWithWarnings(result)
     }
 }

@@ -7,7 +7,20 @@ import OneRoster
 
 /// Reads the source into a snapshot: its tables under standard names, checked, counted and stored, never to change
 /// again.
+///
+/// A package that had to be downloaded is stored at once, as a file of the step: the next attempt takes that one
+/// instead of asking the source again, and whoever looks into a failure can have it.
 package struct ExtractStep: StepHandler {
+    /// The downloaded package's name among the artifacts.
+    static let packageName = "source.zip"
+
+    /// What a checkpoint holds.
+    private struct Saved: Codable {
+        static let version = 1
+
+        let package: ArtifactRecord
+    }
+
     package let kind = StepKind.extract
 
     private let fetcher: RosterFetcher
@@ -26,12 +39,32 @@ package struct ExtractStep: StepHandler {
     package func run(_ context: StepContext) async throws -> StepOutcome {
         let settings = try IntegrationSettings(decoding: context.job.settings)
         return try await Scratch.with(in: configuration.scratch, lease: context.lease) { scratch in
-            let source = try await fetcher.fetch(settings.source, into: scratch.path)
+            let package = try await package(settings.source, scratch, context)
             context.progress.report(fraction: 0.3)
             let folder = try scratch.folder("snapshot")
-            let snapshot = try await extract(source, into: folder, context: context)
+            let snapshot = try await extract(package, into: folder, context: context)
             let records = try await files.put(snapshot.tables.map(\.file) + [RosterSnapshot.fileName], from: folder)
             return outcome(snapshot, records)
+        }
+    }
+
+    /// The package as it came: where it lies, or downloaded by this attempt or one before it.
+    private func package(
+        _ source: IntegrationSettings.Source, _ scratch: Scratch, _ context: StepContext
+    ) async throws -> RosterSource {
+        let path = "\(scratch.path)/\(Self.packageName)"
+        if let saved = Checkpoint.read(Saved.self, version: Saved.version, from: context),
+            try await files.fetchSaved([saved.package], into: scratch.path, context)
+        {
+            return .zip(path)
+        }
+        switch try await fetcher.fetch(source, into: path) {
+        case .inPlace(let source): return source
+        case .downloaded:
+            let record = try await files.put(Self.packageName, from: scratch.path)
+            try await Checkpoint.save(
+                Saved(package: record), version: Saved.version, storing: [record], in: context)
+            return .zip(path)
         }
     }
 

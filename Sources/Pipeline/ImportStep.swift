@@ -11,11 +11,12 @@ package import Storage
 /// Before a request leaves, the intent is written down. An attempt that finds an intent without an answer does not
 /// send: it looks for the import in Canvas's list first, and adopts it if it is there (`SubmissionPolicy`). When
 /// Canvas has the import, the poller takes over and this attempt ends. A step that is run again after its import ended
-/// begins a batch of its own: what Canvas has ended is never adopted.
+/// begins a batch of its own: what Canvas has ended is never adopted. Where a list of refused rows is among the step's
+/// files, only those rows are sent (`ImportPacking`).
 package struct ImportStep: StepHandler {
     package let kind = StepKind.importBatch
 
-    private let jobs: JobStore
+    private let packing: ImportPacking
     private let imports: ImportStore
     private let files: StoredFiles
     private let client: @Sendable (IntegrationSettings.CanvasAccount) throws -> CanvasClient
@@ -23,20 +24,19 @@ package struct ImportStep: StepHandler {
 
     /// - Parameter client: makes the client of an integration's account, its token read anew.
     package init(
-        jobs: JobStore, imports: ImportStore, artifacts: any ArtifactStore,
+        jobs: JobStore, imports: ImportStore, artifacts: any ArtifactStore, work: HeavyWork,
         client: @escaping @Sendable (IntegrationSettings.CanvasAccount) throws -> CanvasClient,
         configuration: PipelineConfiguration
     ) {
-        self.jobs = jobs
         self.imports = imports
         files = StoredFiles(store: artifacts)
+        packing = ImportPacking(jobs: jobs, files: files, work: work, scratch: configuration.scratch)
         self.client = client
         self.configuration = configuration
     }
 
     package func run(_ context: StepContext) async throws -> StepOutcome {
-        let records = try await jobs.artifacts(of: context.job.id, step: .convert)
-        guard let archive = records.first(where: { $0.name == ConvertStep.archiveName }) else {
+        guard let parcel = try await packing.parcel(context) else {
             return .skipped(reason: "The conversion left nothing to send.")
         }
         let account = try IntegrationSettings(decoding: context.job.settings).canvas
@@ -46,21 +46,31 @@ package struct ImportStep: StepHandler {
             let live = last.flatMap { $0.isEnded ? nil : $0 }
             let number = live?.number ?? (last?.number ?? 0) + 1
             let found = try await live.asyncFlatMap {
-                try await earlierImport($0, archive, context: context, account: account, canvas: canvas)
+                try await earlierImport($0, parcel.archive, context: context, account: account, canvas: canvas)
             }
             let (id, state) = try await found.asyncOr {
-                try await submit(archive, as: number, context: context, canvas: canvas)
+                try await submit(parcel.archive, as: number, context: context, canvas: canvas)
             }
-            let held = try await imports.submitted(
-                number, lease: context.lease, canvasID: id, adopted: found != nil, workflowState: state,
-                nextPollAt: Date().addingTimeInterval(configuration.firstPoll / .seconds(1)))
-            guard held else { throw Self.leaseLost }
+            guard try await note(id, state, of: number, adopted: found != nil, context) else { throw Self.leaseLost }
             context.logger.info(
                 "Canvas has the import", metadata: ["canvas.import": "\(id)", "adopted": "\(found != nil)"])
-            return .waiting(StepResult(reason: "Canvas has it as SIS import \(id)."))
+            return .waiting(parcel.handedOver(as: id))
         } catch let error as CanvasError {
             throw CanvasFailure.failure(error)
         }
+    }
+
+    /// Writes down what Canvas made of the batch, also if this attempt is told to stop just now: a cancelled job's
+    /// import can be aborted only by its number.
+    private func note(
+        _ id: String, _ state: String, of number: Int, adopted: Bool, _ context: StepContext
+    ) async throws -> Bool {
+        let first = Date().addingTimeInterval(configuration.firstPoll / .seconds(1))
+        // A task of its own hears of no cancellation; it is one statement, waited for here, and bounded by the pool.
+        return try await Task { [imports] in
+            try await imports.submitted(
+                number, lease: context.lease, canvasID: id, adopted: adopted, workflowState: state, nextPollAt: first)
+        }.value
     }
 
     /// The import of an attempt before this one, if there was one and Canvas has it.

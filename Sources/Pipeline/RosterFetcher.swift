@@ -10,33 +10,40 @@ struct RosterFetcher: Sendable {
     let http: CurlClient
     let limit: Int64
 
-    /// - Returns: a zip in the scratch folder, or the zip or folder that the location names.
-    func fetch(_ source: IntegrationSettings.Source, into folder: String) async throws -> RosterSource {
+    /// Where the roster is now.
+    enum Fetched: Sendable {
+        /// Where it always lies: the zip or folder that the location names.
+        case inPlace(RosterSource)
+        /// In a zip of this attempt's.
+        case downloaded
+    }
+
+    /// - Parameter target: the path of the zip, if it is to be downloaded.
+    func fetch(_ source: IntegrationSettings.Source, into target: String) async throws -> Fetched {
         guard source.kind == "oneroster_csv" else {
             throw StepFailure(
                 .permanent, code: "source.kind",
                 message: "The source kind '\(source.kind)' is not known to this worker. Known: oneroster_csv.")
         }
         if let url = URL(string: source.location), let scheme = url.scheme?.lowercased(), scheme.hasPrefix("http") {
-            return try await download(url, scheme: scheme, token: source.token, into: folder)
+            try await download(url, scheme: scheme, token: source.token, to: target)
+            return .downloaded
         }
         guard FileManager.default.fileExists(atPath: source.location) else {
             throw StepFailure(
                 .permanent, code: "source.missing",
                 message: "There is no roster at \(source.location). Check the path, and that the workers can read it.")
         }
-        return RosterSource(path: source.location)
+        return .inPlace(RosterSource(path: source.location))
     }
 
-    private func download(_ url: URL, scheme: String, token: String?, into folder: String) async throws -> RosterSource
-    {
+    private func download(_ url: URL, scheme: String, token: String?, to target: String) async throws {
         let authority = (url.host ?? "") + (url.port.map { ":\($0)" } ?? "")
         let path = url.path(percentEncoded: true) + (url.query(percentEncoded: true).map { "?" + $0 } ?? "")
         var request = HTTPRequest(method: .get, scheme: scheme, authority: authority, path: path.isEmpty ? "/" : path)
         if let token {
             request.headerFields[.authorization] = "Bearer \(try Self.secret(token).reveal)"
         }
-        let target = folder + "/roster.zip"
         do {
             let (head, _) = try await http.download(request, to: target, limit: limit)
             guard head.status.kind == .successful else { throw Self.failure(head, authority: authority) }
@@ -52,7 +59,6 @@ struct RosterFetcher: Sendable {
                 error.isTransient ? .transient : .permanent, code: "source.\(error.code.rawValue)",
                 message: "Could not fetch the roster from \(authority): \(error).")
         }
-        return .zip(target)
     }
 
     static func secret(_ reference: String) throws -> Secret {

@@ -85,19 +85,19 @@ extension CountsTable {
         "Pseudonym": "users", "Enrollment": "enrollments", "UserObserver": "user_observers",
     ]
 
-    /// What Canvas was sent and what it did: the conversion's `canvas.users`, and Canvas's answers, or the import
-    /// step's own counts where no answer is kept.
+    /// What Canvas was sent and what it did: the conversion's `canvas.users`, or `sent.users` of an import of less than
+    /// the conversion left, and Canvas's answers, or the import step's own counts where no answer is kept.
     static func canvas(_ steps: [StepView], answers: [CanvasAnswer]) -> CountsTable {
         var numbers: [String: [String: Int64]] = [:]
-        for step in steps where step.kind == StepKind.convert.rawValue {
-            for (type, value) in canvasCounts(step) where !type.contains(".") && value > 0 {
-                numbers[type, default: [:]]["sent"] = value
-            }
+        for (type, value) in sentCounts(steps) where !type.contains(".") && value > 0 {
+            numbers[type, default: [:]]["sent"] = value
         }
         var answer = CanvasTotals()
         for each in answers { answer.add(taken: each.counts, changes: each.statistics) }
         if answers.isEmpty {
-            for step in steps where step.kind == StepKind.importBatch.rawValue { answer.add(canvasCounts(step)) }
+            for step in steps where step.kind == StepKind.importBatch.rawValue {
+                answer.add(counts(step, "canvas."))
+            }
         }
         for (type, value) in answer.taken where value > 0 || numbers[type] != nil {
             numbers[type, default: [:]]["taken"] = value
@@ -115,9 +115,17 @@ extension CountsTable {
         return CountsTable(numbers, order: canvasTypes, measures: canvasMeasures)
     }
 
-    /// The counts that begin with `canvas.`, without it.
-    private static func canvasCounts(_ step: StepView) -> [String: Int64] {
-        let prefix = "canvas."
+    /// Rows by type, as they were sent.
+    private static func sentCounts(_ steps: [StepView]) -> [String: Int64] {
+        if let step = steps.last(where: { $0.kind == StepKind.importBatch.rawValue }) {
+            let less = counts(step, "sent.")
+            if !less.isEmpty { return less }
+        }
+        return steps.last { $0.kind == StepKind.convert.rawValue }.map { counts($0, "canvas.") } ?? [:]
+    }
+
+    /// The counts that begin so, without that.
+    private static func counts(_ step: StepView, _ prefix: String) -> [String: Int64] {
         let found = step.counts.filter { $0.key.hasPrefix(prefix) }
         return Dictionary(found.map { (String($0.key.dropFirst(prefix.count)), $0.value) }) { first, _ in first }
     }

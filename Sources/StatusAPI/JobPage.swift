@@ -137,6 +137,11 @@ struct JobPage: Sendable {
                 let look = step.state == .failed ? "failed" : "plain"
                 return Note(step: step.title, text: message, code: step.errorCode, look: look)
             }
+            if let lines = step.counts["rows.unplaced"], lines > 0 {
+                let text =
+                    "\(PageWords.number(lines)) lines of Canvas's list of refused rows name no row that could be sent again."
+                return Note(step: step.title, text: text, code: nil, look: "plain")
+            }
             guard step.state == .skipped, let reason = step.reason else { return nil }
             return Note(step: step.title, text: "Skipped: \(reason)", code: nil, look: "plain")
         }

@@ -12,6 +12,8 @@ struct JobPageOrders: Sendable {
     let canCancel: Bool
     let canRetry: Bool
     let canRunAgain: Bool
+    /// Canvas listed rows that it refused.
+    let canSendRefusedRows: Bool
     /// Steps that a new job may begin with: the first, and each one before which all ended well.
     let steps: [Step]
 
@@ -20,6 +22,7 @@ struct JobPageOrders: Sendable {
         canCancel = !details.job.state.isEnd
         canRetry = details.steps.contains { $0.state == .failed }
         canRunAgain = details.job.state.isEnd
+        canSendRefusedRows = details.listsRefusedRows
         let reached = details.steps.prefix { $0.state.letsNextStepBegin }.count
         steps = details.steps.prefix(reached + 1).filter { StepKind(rawValue: $0.kind) != nil }
             .map { Step(kind: $0.kind, title: $0.title) }

@@ -111,11 +111,28 @@ enum JobOrder {
         _ request: Request, _ context: StatusContext, _ operations: StatusOperations
     ) async throws -> JobID {
         let job = try RequestParameters(request, context).job()
-        let fields = try await ChangeFields.read(request, context, names: ["reason", "from"])
+        let fields = try await ChangeFields.read(request, context, names: ["reason", "from", "rows"])
         let reason = try fields.required("reason")
-        let from = try fields.word("from", as: StepKind.self)
+        let scope = try scope(fields)
         let actor = RequestActor.name(of: request)
-        return try await operations { try await $0.runAgain(job, from: from, by: actor, reason: reason) }
+        return try await operations { try await $0.runAgain(job, from: scope, by: actor, reason: reason) }
+    }
+
+    /// The rows of an import that a new job can be about.
+    private enum RowsWord: String, CaseIterable {
+        case failed
+    }
+
+    private static func scope(_ fields: ChangeFields) throws -> RunAgainScope {
+        guard fields.has("rows") else { return .step(try fields.word("from", as: StepKind.self)) }
+        guard !fields.has("from") else {
+            throw ProblemDetails(
+                .badParameter, detail: "'from' and 'rows' were both sent.",
+                remedy: "Send one: refused rows always begin at the import.")
+        }
+        switch try fields.word("rows", as: RowsWord.self) {
+        case .failed: return .refusedRows
+        }
     }
 }
 

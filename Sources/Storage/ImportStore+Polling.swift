@@ -5,6 +5,15 @@ import Postgres
 extension ImportStore {
     /// An import that is to be asked about.
     package struct Poll: Sendable {
+        /// What Canvas is asked.
+        package enum Wish: Sendable, Hashable {
+            /// How it stands.
+            case state
+            /// To stop: its step was cancelled, then.
+            case abort(since: Date)
+        }
+
+        package let wish: Wish
         /// The lease's token is that of the attempt that handed the import over; it ends the step's wait.
         package let lease: StepLease
         package let batch: Int
@@ -19,30 +28,43 @@ extension ImportStore {
     /// Takes imports that are due for a poll, and sets their next one, so that any number of pollers share the work and
     /// one that dies loses nothing but an interval. Served by the index `sis_import_due`.
     ///
-    /// An import whose attempt has not ended yet keeps its turn for the next interval: an end that Canvas told now
-    /// could not be written, as the step does not wait yet. One whose step has ended otherwise is asked about no more.
+    /// An import whose attempt has not ended yet keeps its turn for the next interval, or for a second if its job is
+    /// being cancelled: an end that Canvas told now could not be written, as the step does not wait yet. One whose step
+    /// was cancelled is to be aborted, until `polled` says that it has ended. One whose step has ended otherwise is
+    /// asked about no more.
     package func takeDue(limit: Int, next: Duration) async throws -> [Poll] {
+        let next = next / .seconds(1)
         let rows = try await database.query(
             """
             WITH due AS (
                 SELECT job_id, ordinal, batch FROM sis_import WHERE next_poll_at <= clock_timestamp()
                 ORDER BY next_poll_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
             ), taken AS (
-                UPDATE sis_import s SET next_poll_at = CASE WHEN step.state IN ('waiting', 'running', 'queued')
-                    THEN clock_timestamp() + make_interval(secs => \(next / .seconds(1))) END
+                UPDATE sis_import s SET next_poll_at = CASE
+                    WHEN step.state = 'waiting' OR step.state = 'cancelled' AND s.ended_at IS NULL
+                        THEN clock_timestamp() + make_interval(secs => \(next))
+                    WHEN step.state IN ('running', 'queued') THEN clock_timestamp() + make_interval(
+                        secs => CASE WHEN step.cancel_requested_at IS NULL THEN \(next) ELSE \(min(next, 1)) END)
+                    END
                 FROM due JOIN step ON step.job_id = due.job_id AND step.ordinal = due.ordinal
                 WHERE s.job_id = due.job_id AND s.ordinal = due.ordinal AND s.batch = due.batch
-                RETURNING s.job_id, s.ordinal, s.batch, s.canvas_id, s.poll_failures,
-                    coalesce(s.workflow_state, '') AS state, step.fencing_token, step.state AS step_state
+                RETURNING s.job_id, s.ordinal, s.batch, s.canvas_id, s.poll_failures, s.next_poll_at,
+                    coalesce(s.workflow_state, '') AS state, step.fencing_token, step.state AS step_state,
+                    CASE WHEN step.state = 'cancelled' THEN coalesce(step.finished_at, clock_timestamp()) END AS cancelled_at
             )
             SELECT taken.job_id, taken.ordinal, taken.fencing_token, taken.batch::int, taken.canvas_id,
-                taken.poll_failures::int, taken.state, job.settings::text
-            FROM taken JOIN job ON job.id = taken.job_id WHERE taken.step_state = 'waiting'
+                taken.poll_failures::int, taken.state, job.settings::text, taken.cancelled_at
+            FROM taken JOIN job ON job.id = taken.job_id
+            WHERE taken.step_state IN ('waiting', 'cancelled') AND taken.next_poll_at IS NOT NULL
             """)
         return try rows.map { row in
-            let (job, ordinal, token, batch, canvasID, failures, state, settings) = try row.decode(
-                (UUID.self, Int16.self, Int64.self, Int.self, String.self, Int.self, String.self, String.self))
+            let (job, ordinal, token, batch, canvasID, failures, state, settings, cancelledAt) = try row.decode(
+                (
+                    UUID.self, Int16.self, Int64.self, Int.self, String.self, Int.self, String.self, String.self,
+                    Date?.self
+                ))
             return Poll(
+                wish: cancelledAt.map { .abort(since: $0) } ?? .state,
                 lease: StepLease(step: StepID(job: JobID(job), ordinal: ordinal), token: token, owner: "poller"),
                 batch: batch, canvasID: canvasID, failures: failures, workflowState: state, settings: settings)
         }

@@ -55,14 +55,15 @@ package struct ImportStore: Sendable {
 
     /// Writes down that a request is about to leave.
     ///
-    /// - Returns: false if the lease is lost; then nothing may be sent.
+    /// - Returns: false if the lease is lost or somebody cancels the job; then nothing may be sent.
     package func intend(_ batch: Int, lease: StepLease, fileName: String, sha256: [UInt8]) async throws -> Bool {
         try await database.execute(
             """
             INSERT INTO sis_import (job_id, ordinal, batch, file_name, sha256, intended_at, submissions)
             SELECT job_id, ordinal, \(Int16(batch)), \(fileName), \(Hexadecimal.bytea(sha256))::bytea, clock_timestamp(), 1
             FROM step WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
-                AND fencing_token = \(lease.token) AND state = 'running'
+                AND fencing_token = \(lease.token) AND state = 'running' AND cancel_requested_at IS NULL
+            FOR SHARE
             ON CONFLICT (job_id, ordinal, batch) DO UPDATE SET intended_at = clock_timestamp(),
                 submissions = sis_import.submissions + 1
             """) == 1
@@ -78,7 +79,8 @@ package struct ImportStore: Sendable {
             """)
     }
 
-    /// Writes down the import that Canvas made of the batch, and when it is polled first.
+    /// Writes down the import that Canvas made of the batch, and when it is polled first: at once if somebody cancels
+    /// the job meanwhile.
     ///
     /// - Returns: false if the lease is lost.
     package func submitted(
@@ -87,7 +89,9 @@ package struct ImportStore: Sendable {
         try await database.execute(
             """
             UPDATE sis_import SET canvas_id = \(canvasID), adopted = \(adopted), workflow_state = \(workflowState),
-                submitted_at = coalesce(submitted_at, clock_timestamp()), next_poll_at = \(nextPollAt)
+                submitted_at = coalesce(submitted_at, clock_timestamp()),
+                next_poll_at = CASE WHEN step.cancel_requested_at IS NULL THEN \(nextPollAt)::timestamptz
+                    ELSE clock_timestamp() END
             FROM step
             WHERE sis_import.job_id = \(lease.step.job.uuid) AND sis_import.ordinal = \(lease.step.ordinal)
                 AND sis_import.batch = \(Int16(batch)) AND step.job_id = sis_import.job_id

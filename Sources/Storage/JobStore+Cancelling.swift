@@ -9,6 +9,9 @@ extension JobStore {
     /// Asks for the end of a job. What does not run ends at once; a running step is told, and has until
     /// `StepStore.fenceCancelled` takes its lease away.
     ///
+    /// An import that Canvas has is due for a poll from this moment: once its step is cancelled, a poll asks Canvas to
+    /// abort it (`ImportStore.takeDue`). Nobody needs to remember that wish: it is what the rows say.
+    ///
     /// - Parameters:
     ///   - person: who asks.
     ///   - reason: a sentence for whoever looks at the job later.
@@ -43,6 +46,9 @@ extension JobStore {
             ), told AS (
                 UPDATE step SET cancel_requested_at = clock_timestamp(), reason = \(words)
                 WHERE job_id = \(job.uuid) AND state = 'running' AND cancel_requested_at IS NULL RETURNING job_id
+            ), aborts AS (
+                UPDATE sis_import SET next_poll_at = clock_timestamp()
+                WHERE job_id = \(job.uuid) AND canvas_id IS NOT NULL AND ended_at IS NULL
             ), tickets_gone AS (
                 DELETE FROM outbox o USING stopped s WHERE o.job_id = s.job_id AND o.ordinal = s.ordinal
             ), let_go AS (
@@ -93,7 +99,7 @@ extension StepStore {
             ), concluded AS (
                 UPDATE job SET state = 'cancelled', updated_at = clock_timestamp(), finished_at = clock_timestamp()
                 FROM ended WHERE job.id = ended.job_id
-                RETURNING job.id, job.institution_id, job.integration_id, job.kind, job.priority, job.finished_at
+                RETURNING job.id, job.finished_at
             ), \(Self.afterwards)
             SELECT job_id, ordinal, (SELECT count(*) FROM bell) AS bells FROM ended
             """)

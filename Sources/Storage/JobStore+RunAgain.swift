@@ -9,14 +9,15 @@ extension JobStore {
     /// now, so that it shows whether a mended setting helps.
     ///
     /// - Parameters:
-    ///   - kind: the step to begin with; all before it must have ended well in the old job.
+    ///   - scope: what to begin with.
     ///   - person: who asks, as people will read it.
     /// - Throws: `StorageError` with `.notFound` if there is no such job or step, `.refused` if an earlier step has not
-    ///   ended well, or the old job has not ended.
+    ///   ended well, the old job has not ended, or the refused rows are wanted and Canvas listed none.
     package static func runAgain(
-        _ origin: JobID, from kind: StepKind, by person: String, reason: String, id: JobID = .random(),
+        _ origin: JobID, from scope: RunAgainScope, by person: String, reason: String, id: JobID = .random(),
         in transaction: PostgresTransaction
     ) async throws -> JobID {
+        let kind = scope.first
         // By the primary key, in the order in which an ending takes its locks.
         let steps = try await transaction.query(
             "SELECT ordinal, kind, state FROM step WHERE job_id = \(origin.uuid) ORDER BY ordinal FOR SHARE"
@@ -37,16 +38,39 @@ extension JobStore {
                 "Step \(open.0) ('\(open.1)') of job \(origin) has not ended well, so there is nothing to go on from; begin at that step."
             )
         }
-        try await copy(origin, from: first, by: person, id: id, in: transaction)
+        if scope == .refusedRows { try await checkList(of: origin, first, in: transaction) }
+        try await copy(origin, scope, from: first, by: person, id: id, in: transaction)
         try await AuditStore(transaction).append(
             AuditEntry(
                 actor: person, action: .jobRunAgain, subject: AuditEntry.subject(origin), before: ["state": word],
-                after: ["job": id.description, "from": kind.rawValue], reason: reason))
+                after: scope.words(job: id), reason: reason))
         return id
     }
 
+    /// Makes sure that Canvas listed refused rows, and of the last import: an earlier one's are long overtaken. Served
+    /// by the primary keys.
+    private static func checkList(of origin: JobID, _ ordinal: Int16, in transaction: PostgresTransaction) async throws
+    {
+        let list = try await transaction.query(
+            """
+            SELECT created_at >= coalesce((SELECT max(submitted_at) FROM sis_import
+                WHERE job_id = \(origin.uuid) AND ordinal = \(ordinal)), '-infinity') AS is_of_last
+            FROM artifact WHERE job_id = \(origin.uuid) AND ordinal = \(ordinal) AND name = \(ArtifactName.canvasErrors)
+            """
+        ).first
+        guard try list?.decode("is_of_last", as: Bool.self) == true else {
+            throw StorageError(
+                .refused,
+                """
+                Canvas listed no refused rows at the last import of job \(origin); begin at its import step instead \
+                ('--from import'), or look at the rows in issues.csv, which Canvas was never sent.
+                """)
+        }
+    }
+
     private static func copy(
-        _ origin: JobID, from first: Int16, by person: String, id: JobID, in transaction: PostgresTransaction
+        _ origin: JobID, _ scope: RunAgainScope, from first: Int16, by person: String, id: JobID,
+        in transaction: PostgresTransaction
     ) async throws {
         try await transaction.execute(
             """
@@ -64,7 +88,7 @@ extension JobStore {
                 SELECT b.id, s.ordinal, s.kind, s.version,
                     CASE WHEN s.ordinal < \(first) THEN s.state WHEN s.ordinal = \(first) THEN 'queued' ELSE 'pending' END,
                     CASE WHEN s.ordinal < \(first) THEN \("Taken over from job \(origin)." as String)
-                        WHEN s.ordinal = \(first) THEN \("Begun here after job \(origin)." as String) END,
+                        WHEN s.ordinal = \(first) THEN \(scope.reason(origin)) END,
                     CASE WHEN s.ordinal < \(first) THEN s.percent ELSE 0 END,
                     CASE WHEN s.ordinal < \(first) THEN s.counts ELSE '{}' END,
                     CASE WHEN s.ordinal = \(first) THEN clock_timestamp() END,
@@ -76,6 +100,12 @@ extension JobStore {
                 INSERT INTO artifact (job_id, ordinal, name, media_type, bytes, sha256)
                 SELECT b.id, a.ordinal, a.name, a.media_type, a.bytes, a.sha256
                 FROM begun b, artifact a WHERE a.job_id = \(origin.uuid) AND a.ordinal < \(first)
+                UNION ALL
+                -- What the old import was sent, if that was less than the conversion left, and what Canvas refused of it.
+                SELECT b.id, a.ordinal, n.later, a.media_type, a.bytes, a.sha256
+                FROM begun b, artifact a JOIN (VALUES (\(ArtifactName.canvasErrors), \(ArtifactName.refusedRows)),
+                    (\(ArtifactName.refusedRowsArchive), \(ArtifactName.refusedFrom))) AS n (earlier, later) ON n.earlier = a.name
+                WHERE \(scope == .refusedRows) AND a.job_id = \(origin.uuid) AND a.ordinal = \(first)
             ), rung AS (
                 INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority, due_at)
                 SELECT p.job_id, p.ordinal, b.institution_id, b.integration_id, b.kind, p.kind, p.version, b.priority,

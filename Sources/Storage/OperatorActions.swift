@@ -98,12 +98,12 @@ package struct OperatorActions: Sendable {
             : StorageError(.notFound, "There is no job \(job).")
     }
 
-    /// Begins a new job that goes on from a step of an old one; see `JobStore.runAgain`.
+    /// Begins a new job that goes on from an old one; see `JobStore.runAgain`.
     package func runAgain(
-        _ origin: JobID, from kind: StepKind, by actor: String, reason: String
+        _ origin: JobID, from scope: RunAgainScope, by actor: String, reason: String
     ) async throws -> JobID {
         try await database.withTransaction { transaction in
-            try await JobStore.runAgain(origin, from: kind, by: actor, reason: reason, in: transaction)
+            try await JobStore.runAgain(origin, from: scope, by: actor, reason: reason, in: transaction)
         }
     }
 

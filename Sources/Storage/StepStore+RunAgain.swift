@@ -32,8 +32,9 @@ extension StepStore {
             """
             WITH meant AS (\(meant)
             ), again AS (
+                -- What it failed of may lie in what it saved, such as a broken package: a person's retry begins anew.
                 UPDATE step SET state = 'queued', queued_at = clock_timestamp(), run_after = clock_timestamp(),
-                    failures = 0, rescues = 0, throttles = 0, finished_at = NULL, error_code = NULL, error_message = NULL,
+                    checkpoint = NULL, failures = 0, rescues = 0, throttles = 0, finished_at = NULL, error_code = NULL, error_message = NULL,
                     cancel_requested_at = NULL, dead_group = NULL, dead_at = NULL, discarded_at = NULL,
                     reason = 'Run again by ' || meant.actor || '.'
                 FROM meant WHERE step.job_id = meant.job_id AND step.ordinal = meant.ordinal

@@ -129,18 +129,6 @@ package struct StepStore: Sendable {
         return try rows.map { leases[try $0.decode("position", as: Int.self)] }
     }
 
-    /// Saves what the next attempt goes on from.
-    ///
-    /// - Returns: false if the lease is lost.
-    package func save(checkpoint: String, lease: StepLease) async throws -> Bool {
-        try await database.execute(
-            """
-            UPDATE step SET checkpoint = \(checkpoint)
-            WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
-                AND fencing_token = \(lease.token) AND state = 'running'
-            """) == 1
-    }
-
     /// Writes where running steps stand, one row each.
     package func report(_ progress: [(lease: StepLease, percent: Int, counts: [String: Int64])]) async throws {
         try await database.execute(
@@ -155,11 +143,5 @@ package struct StepStore: Sendable {
             ON CONFLICT (job_id, ordinal) DO UPDATE SET percent = greatest(step_progress.percent, excluded.percent),
                 counts = step_progress.counts || excluded.counts, updated_at = excluded.updated_at
             """)
-    }
-}
-
-extension StepStore: CheckpointSaving {
-    package func save(_ checkpoint: String, lease: StepLease) async throws -> Bool {
-        try await save(checkpoint: checkpoint, lease: lease)
     }
 }

@@ -7,7 +7,9 @@ extension JobsCommand {
     /// Ends a job.
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Ends a job: what waits ends at once, a running step within ten seconds.")
+            abstract:
+                "Ends a job: what waits ends at once, a running step within ten seconds; Canvas is asked to abort its import."
+        )
 
         @Argument(help: "The job's id.")
         var id: JobID
@@ -51,14 +53,26 @@ extension JobsCommand {
         @Argument(help: "The old job's id.")
         var id: JobID
 
-        @Option(help: "The step to begin with: extract, convert or import.")
-        var from: StepKind = .extract
+        @Option(help: "The step to begin with: extract (unless you say so), convert or import.")
+        var from: StepKind?
+
+        @Flag(help: "Send only the rows again that Canvas refused; the job must have its canvas-errors.csv.")
+        var failedRows = false
 
         @OptionGroup var why: ReasonOption
 
+        /// What the options say.
+        var scope: RunAgainScope { failedRows ? .refusedRows : .step(from ?? .extract) }
+
+        func validate() throws {
+            if failedRows, from != nil {
+                throw ValidationError("Say '--from' or '--failed-rows'; refused rows always begin at the import.")
+            }
+        }
+
         func run() async throws {
             try await Operator.act("jobs") { actions in
-                print("Job \(try await actions.runAgain(id, from: from, by: Operator.name, reason: why.reason))")
+                print("Job \(try await actions.runAgain(id, from: scope, by: Operator.name, reason: why.reason))")
             }
         }
     }

@@ -65,8 +65,8 @@ struct WorkerCommand: AsyncParsableCommand {
             ExtractStep(http: http, artifacts: artifacts, work: work, configuration: configuration),
             ConvertStep(jobs: jobs, artifacts: artifacts, work: work, configuration: configuration),
             ImportStep(
-                jobs: jobs, imports: ImportStore(pool), artifacts: artifacts, client: cluster.canvasClients(http),
-                configuration: configuration),
+                jobs: jobs, imports: ImportStore(pool), artifacts: artifacts, work: work,
+                client: cluster.canvasClients(http), configuration: configuration),
         ]
     }
 

@@ -3,6 +3,7 @@ import Artifacts
 import EngineTestSupport
 import Foundation
 import Jobs
+import NIOPosix
 import Pipeline
 import Simulators
 import Storage
@@ -19,7 +20,7 @@ struct ImportStepTests {
     private func step(_ scene: CanvasScene, settle: Duration = .seconds(75)) -> ImportStep {
         ImportStep(
             jobs: scene.database.jobs, imports: scene.database.imports, artifacts: scene.artifacts,
-            client: scene.client,
+            work: HeavyWork(threads: .singleton), client: scene.client,
             configuration: PipelineConfiguration(scratch: scene.folder + "/scratch", settle: settle))
     }
 
@@ -319,7 +320,7 @@ struct ImportStepTests {
             try await eventually("the first is done") { scene.simulator.imports.first?.state.isTerminal == true }
             try await giveUp(old, scene)
             let job = try await OperatorActions(scene.database.pool).runAgain(
-                old, from: .importBatch, by: "mara", reason: "Mended.")
+                old, from: .step(.importBatch), by: "mara", reason: "Mended.")
             scene.simulator.faults.dropAfterAccepting = 1
             _ = try await failure { try await attempt(job, scene) }
             try await eventually("Canvas has begun with it") { scene.simulator.imports.last?.state.isTerminal == true }

@@ -41,6 +41,14 @@ struct CountsTableTests {
         #expect(table.rows.map(\.cells) == [["7", "", "", ""], ["10", "8", "2", "0"]])
     }
 
+    @Test func `an import of less than the conversion left says itself what was sent`() {
+        let again = Self.step(.importBatch, ["sent.sections": 1, "canvas.sections": 1, "rows.unplaced": 0])
+        let table = CountsTable.canvas(Array(Self.steps.prefix(2)) + [again], answers: [])
+        #expect(table.columns == ["Sent", "Taken"])
+        #expect(table.rows.map(\.type) == ["Sections"] && table.rows.map(\.cells) == [["1", "1"]])
+        #expect(CountsTable.source([again]).rows.isEmpty)
+    }
+
     @Test func `Canvas's table has what was sent, what was taken and what changed`() {
         let table = CountsTable.canvas(Self.steps, answers: [])
         #expect(table.columns == ["Sent", "Taken", "Created", "Concluded", "Deleted"])

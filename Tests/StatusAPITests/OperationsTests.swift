@@ -197,6 +197,56 @@ struct OperationsTests {
         }
     }
 
+    /// A job that has ended with a warning, and Canvas's list of refused rows.
+    private func refused(_ fixture: StatusFixture, hasList: Bool = true) async throws -> UUID {
+        let rows = SampleRows(database: fixture.pool)
+        let job = try await rows.job(try await rows.integration(), state: .warning)
+        try await rows.step(job, 1, .extract, .completed)
+        try await rows.step(job, 2, .convert, .completed)
+        try await rows.step(job, 3, .importBatch, .completedWithWarnings)
+        if hasList { try await fixture.store("row\n", name: "canvas-errors.csv", job: job, ordinal: 3) }
+        return job
+    }
+
+    @Test func `the rows that Canvas refused are sent again, as a new job, by program or page`() async throws {
+        try await StatusFixture.with(token: "s3cret") { fixture in
+            let job = try await refused(fixture)
+            let path = "/api/v1/jobs/\(job)/run-again"
+            let answer = try await fixture.post(path, #"{"rows": "failed", "reason": "Mended."}"#, headers: bearer)
+            #expect(answer.status == 202)
+            let new = try #require(answer.json["job"] as? String)
+            let files = try await fixture.get("/api/v1/jobs/\(new)/steps/3/artifacts", headers: bearer)
+            let names = (files.json["artifacts"] as? [[String: Any]])?.compactMap { $0["name"] as? String }
+            #expect(names == ["refused-rows.csv"])
+            let page = try await fixture.get("/jobs/\(job)", headers: Self.login).text
+            #expect(page.contains("refused rows only"))
+            let form = try await fixture.post("/jobs/\(job)/run-again", "rows=failed&reason=x", headers: Self.login)
+            #expect(form.status == 303)
+        }
+    }
+
+    @Test(arguments: [
+        #"{"rows": "failed", "from": "import", "reason": "x"}"#, #"{"rows": "all", "reason": "x"}"#,
+        #"{"rows": "", "reason": "x"}"#, #"{"reason": "x"}"#,
+    ])
+    func `an order that says neither a step nor the refused rows, or both, is refused`(body: String) async throws {
+        try await StatusFixture.with(token: "s3cret") { fixture in
+            let job = try await refused(fixture)
+            let answer = try await fixture.post("/api/v1/jobs/\(job)/run-again", body, headers: bearer)
+            #expect(answer.status == 400)
+        }
+    }
+
+    @Test func `a job without a list of refused rows offers none, and refuses the order`() async throws {
+        try await StatusFixture.with(token: "s3cret") { fixture in
+            let job = try await refused(fixture, hasList: false)
+            #expect(try await !fixture.get("/jobs/\(job)", headers: Self.login).text.contains("refused rows only"))
+            let answer = try await fixture.post(
+                "/api/v1/jobs/\(job)/run-again", #"{"rows": "failed", "reason": "x"}"#, headers: bearer)
+            #expect(answer.status == 409)
+        }
+    }
+
     @Test func `something is paused and goes on, with its reason`() async throws {
         try await StatusFixture.with(token: "s3cret") { fixture in
             _ = try await SampleRows(database: fixture.pool).integration()

@@ -102,9 +102,71 @@ struct ImportStoreTests {
     @Test func `an import whose step has ended otherwise is polled no more`() async throws {
         try await EngineDatabase.with { database in
             let lease = try await importing(database, as: "3")
-            try await database.end(lease, .cancel, as: .cancelled, from: .waiting)
+            try await database.end(lease, .fail, as: .failed, from: .waiting)
             #expect(try await database.imports.takeDue(limit: 10, next: .zero).isEmpty)
             #expect(try await database.details(lease.step.job).imports.first?.nextPollAt == nil)
+        }
+    }
+
+    private func cancel(_ job: JobID, in database: EngineDatabase) async throws {
+        _ = try await database.pool.withTransaction {
+            try await JobStore.cancel(job, by: "ana", reason: "Wrong file", in: $0)
+        }
+    }
+
+    @Test func `an import whose waiting step is cancelled is to be aborted at once, until it has ended`() async throws {
+        try await EngineDatabase.with { database in
+            let lease = try await importing(database, as: "3")
+            _ = try await database.imports.takeDue(limit: 10, next: .seconds(300))
+            try await cancel(lease.step.job, in: database)
+            let poll = try #require(try await database.imports.takeDue(limit: 10, next: .zero).first)
+            guard case .abort(let since) = poll.wish else {
+                Issue.record("it is only asked about")
+                return
+            }
+            #expect(abs(since.timeIntervalSinceNow) < 10)
+            // Whoever took it may die: it stays due.
+            let again = try await database.imports.takeDue(limit: 10, next: .zero)
+            #expect(again.map(\.canvasID) == ["3"])
+            try await database.imports.polled(
+                poll, workflowState: "aborted", progress: 0, answer: "{}", nextPollAt: nil)
+            #expect(try await database.imports.takeDue(limit: 10, next: .zero).isEmpty)
+        }
+    }
+
+    @Test func `while a cancelled step still runs its import is looked at each second, and then aborted`() async throws
+    {
+        try await EngineDatabase.with { database in
+            let lease = try await importing(database)
+            #expect(try await database.imports.intend(1, lease: lease, fileName: "a.zip", sha256: hash))
+            try await cancel(lease.step.job, in: database)
+            // The answer comes after the order to stop; an intent after it would be refused.
+            _ = try await database.imports.submitted(
+                1, lease: lease, canvasID: "9", adopted: false, workflowState: "created",
+                nextPollAt: Date().addingTimeInterval(300))
+            #expect(try await !database.imports.intend(2, lease: lease, fileName: "b.zip", sha256: hash))
+            #expect(try await database.imports.takeDue(limit: 10, next: .seconds(300)).isEmpty)
+            let next = try #require(try await database.details(lease.step.job).imports.first?.nextPollAt)
+            #expect(next.timeIntervalSinceNow < 2)
+            try await database.end(lease, .cancel, as: .cancelled)
+            try await database.pool.execute("UPDATE sis_import SET next_poll_at = now()")
+            let poll = try #require(try await database.imports.takeDue(limit: 10, next: .seconds(300)).first)
+            #expect(poll.wish != .state && poll.canvasID == "9")
+        }
+    }
+
+    @Test func `what Canvas said of an abort stands behind who cancelled and why`() async throws {
+        try await EngineDatabase.with { database in
+            let lease = try await importing(database, as: "3")
+            try await database.steps.reportCancelled(lease.step, words: "Too early.", counts: [:])
+            #expect(try await database.step(lease.step.job, 3).reason == nil)
+            try await cancel(lease.step.job, in: database)
+            for words in ["Asked.", "Done."] {
+                try await database.steps.reportCancelled(lease.step, words: words, counts: ["canvas.users": 4])
+            }
+            let step = try await database.step(lease.step.job, 3)
+            #expect(step.reason == "Cancelled by ana: Wrong file. Done.")
+            #expect(step.counts["canvas.users"] == 4)
         }
     }
 
