@@ -16,7 +16,7 @@ package struct PostgresConfiguration: Sendable, Equatable, CustomStringConvertib
     package enum Planning: Sendable, Equatable {
         /// For the values at hand, each time: right for reports, for tables that range from empty to millions of rows.
         case eachTime
-        /// Once in a while for each statement, by index look-ups alone: for statements that touch few rows by key, whose
+        /// Once in a while for each statement, by index look-ups alone: for those that touch few rows by key, whose
         /// planning would cost more than their work.
         ///
         /// A plan made while a table was all but empty may read it whole, and nobody tells the session that it has

@@ -104,7 +104,7 @@ import Testing
         let capabilities = try #require(BrokerCapabilities(version: version))
         let topology = BrokerTopology()
         let text = topology.definitions(virtualHost: "/", for: capabilities)
-        #expect(text.contains(#""apply-to":"\#(target)""#))
+        #expect(text.contains(#""apply-to" : "\#(target)""#))
         for policy in topology.policies(for: capabilities) {
             #expect(policy.command.hasPrefix("rabbitmqctl set_policy --apply-to \(target) --priority 10"))
             #expect(policy.command.hasSuffix("}'"))
