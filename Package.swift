@@ -254,8 +254,8 @@ let package = Package(
         tests(
             "RosterlineTests",
             [
-                "rosterline", "Jobs", "Storage", "Schedules", "Broker", "Curl", "RabbitMQ", "LocalServers", arguments,
-                configuration, logging,
+                "rosterline", "Jobs", "Schedules", "Storage", "Postgres", "Broker", "Curl", "RabbitMQ", "LocalServers",
+                "EngineTestSupport", "TestSupport", arguments, configuration, logging,
             ]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
         tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),

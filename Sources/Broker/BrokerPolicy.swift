@@ -144,9 +144,9 @@ extension BrokerPolicy {
         }
     }
 
-    static func encode(_ value: some Encodable) -> String {
+    static func encode(_ value: some Encodable, formatting: JSONEncoder.OutputFormatting = []) -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
         // Texts and numbers cannot fail to encode.
         return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }

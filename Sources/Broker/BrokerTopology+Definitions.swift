@@ -1,10 +1,12 @@
+import FoundationEssentials
 import RabbitMQ
 
 extension BrokerTopology {
     private struct Definitions: Encodable {
-        let exchanges: [Exchange]
-        let queues: [Queue]
-        let bindings: [Binding]
+        /// Nil, and so left out, where the file is about policies alone.
+        let exchanges: [Exchange]?
+        let queues: [Queue]?
+        let bindings: [Binding]?
         let policies: [Policy]
     }
 
@@ -72,20 +74,28 @@ extension BrokerTopology {
 
     /// Topology and policies as a definitions file, which the broker imports at boot, by `rabbitmqctl
     /// import_definitions`, or through its management API. Importing it twice changes nothing.
+    ///
+    /// - Parameter policiesOnly: for a file that is loaded at every start. A queue that a booting node makes lives on
+    ///   that node alone, though its cluster may have three; policies are the same wherever they come from.
     /// - SeeAlso: https://www.rabbitmq.com/docs/definitions
-    package func definitions(virtualHost: String, for capabilities: BrokerCapabilities = .oldest) -> String {
-        BrokerPolicy.encode(
-            Definitions(
-                exchanges: exchanges.map { Exchange(name: $0.name, vhost: virtualHost, type: $0.kind.rawValue) },
-                queues: queues.map { Queue(name: $0.name, vhost: virtualHost) },
-                bindings: bindings.map {
-                    Binding(
-                        source: $0.exchange, vhost: virtualHost, destination: $0.queue, routingKey: $0.routingKey)
-                },
-                policies: policies(for: capabilities).map {
-                    Policy(
-                        name: $0.name, vhost: virtualHost, pattern: $0.pattern, applyTo: $0.applyTo,
-                        priority: $0.priority, definition: $0.settings)
-                }))
+    package func definitions(
+        virtualHost: String, for capabilities: BrokerCapabilities = .oldest, policiesOnly: Bool = false
+    ) -> String {
+        let all = Definitions(
+            exchanges: exchanges.map { Exchange(name: $0.name, vhost: virtualHost, type: $0.kind.rawValue) },
+            queues: queues.map { Queue(name: $0.name, vhost: virtualHost) },
+            bindings: bindings.map {
+                Binding(source: $0.exchange, vhost: virtualHost, destination: $0.queue, routingKey: $0.routingKey)
+            }, policies: policies(virtualHost, capabilities))
+        let only = Definitions(exchanges: nil, queues: nil, bindings: nil, policies: all.policies)
+        return BrokerPolicy.encode(policiesOnly ? only : all, formatting: .prettyPrinted)
+    }
+
+    private func policies(_ virtualHost: String, _ capabilities: BrokerCapabilities) -> [Policy] {
+        policies(for: capabilities).map {
+            Policy(
+                name: $0.name, vhost: virtualHost, pattern: $0.pattern, applyTo: $0.applyTo, priority: $0.priority,
+                definition: $0.settings)
+        }
     }
 }

@@ -73,7 +73,7 @@ enum WorkerFaults {
         let held = try await trial.count("SELECT count(*)::int FROM step WHERE lease_owner = 'worker1'")
         // Past the lease of every one of them, and until somebody else has done them.
         if isLong { try await Task.sleep(for: .seconds(90)) }
-        try await trial.wait("the others do its work", within: .seconds(60)) {
+        try await trial.wait("the others do its work", within: .seconds(isLong ? 180 : 60)) {
             try await trial.unfinished() == 0
         }
         await trial.thaw("worker1")

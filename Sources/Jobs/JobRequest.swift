@@ -75,7 +75,8 @@ package struct JobKey: Sendable, Hashable {
     package let conflict: Conflict
 
     package init(_ text: String, scope: Scope = .unfinished, conflict: Conflict = .reject) {
-        precondition((1...200).contains(text.count), "a job's key has 1 to 200 characters, not \(text.count)")
+        precondition(
+            (1...Self.longestText).contains(text.count), "a job's key has 1 to 200 characters, not \(text.count)")
         self.text = text
         self.scope = scope
         self.conflict = conflict

@@ -100,7 +100,18 @@ package actor LocalPostgres {
     package func restart() async throws {
         try await process?.stop(keepingFolder: true)
         process = nil
-        try await launch()
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            do {
+                return try await launch()
+            } catch let error as ServerError {
+                // Sessions outlive a killed server until they notice, and it does not start beside them.
+                guard error.log?.contains("pre-existing shared memory block") == true, .now < deadline else {
+                    throw error
+                }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
     }
 }
 

@@ -40,13 +40,15 @@ package actor LocalRabbitMQ {
     private let distributionPort: Int
     private let isTemporary: Bool
     private let membership: Membership?
+    private let definitions: String?
     private var process: LocalServerProcess?
 
     private init(
         folder: String, password: String, isTemporary: Bool, port: Int?, certificates: LocalRabbitMQCertificates?,
-        usesManagement: Bool, membership: Membership?
+        usesManagement: Bool, membership: Membership?, definitions: String?
     ) throws {
         self.membership = membership
+        self.definitions = definitions
         self.folder = folder
         self.password = password
         self.isTemporary = isTemporary
@@ -66,15 +68,20 @@ package actor LocalRabbitMQ {
     ///   - port: nil finds a free one.
     ///   - tls: opens a port for TLS as well, with certificates made for it.
     ///   - management: starts the management plugin and its HTTP API, which takes some seconds and 50 MiB more.
+    ///   - definitions: a file, or a folder of files, that the node loads at each start. A new node then makes neither
+    ///     ``user`` nor ``virtualHost``: what is needed must be in there. The password is the text of the file
+    ///     `password` in `folder`.
     /// - Throws: `ServerError`; `.missingProgram` when RabbitMQ is not installed.
     package static func start(
-        in folder: String? = nil, port: Int? = nil, tls: Bool = false, management: Bool = false
+        in folder: String? = nil, port: Int? = nil, tls: Bool = false, management: Bool = false,
+        definitions: String? = nil
     ) async throws -> LocalRabbitMQ {
-        try await start(in: folder, port: port, tls: tls, management: management, membership: nil)
+        try await start(
+            in: folder, port: port, tls: tls, management: management, membership: nil, definitions: definitions)
     }
 
     static func start(
-        in folder: String?, port: Int?, tls: Bool, management: Bool, membership: Membership?
+        in folder: String?, port: Int?, tls: Bool, management: Bool, membership: Membership?, definitions: String? = nil
     ) async throws -> LocalRabbitMQ {
         guard access(programs + "/rabbitmq-server", X_OK) == 0 else {
             throw ServerError(
@@ -93,7 +100,8 @@ package actor LocalRabbitMQ {
         for _ in 0..<3 {
             let server = try LocalRabbitMQ(
                 folder: path, password: password, isTemporary: folder == nil, port: port,
-                certificates: certificates, usesManagement: management, membership: membership)
+                certificates: certificates, usesManagement: management, membership: membership,
+                definitions: definitions)
             do {
                 try await server.configure()
                 try await server.launch()
@@ -193,6 +201,7 @@ extension LocalRabbitMQ {
             lines += ["management.tcp.port = \(managementPort)", "management.tcp.ip = \(host)"]
         }
         lines += membership?.configuration ?? []
+        if let definitions { lines.append("load_definitions = \(definitions)") }
         let text = lines.joined(separator: "\n") + "\n"
         try text.write(toFile: folder + "/rabbitmq.conf", atomically: false, encoding: .utf8)
         chmod(folder + "/rabbitmq.conf", 0o600)

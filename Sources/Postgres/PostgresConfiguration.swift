@@ -16,14 +16,20 @@ package struct PostgresConfiguration: Sendable, Equatable, CustomStringConvertib
     package enum Planning: Sendable, Equatable {
         /// For the values at hand, each time: right for reports, for tables that range from empty to millions of rows.
         case eachTime
-        /// Once for each statement, by index look-ups alone, whatever the tables look like at that moment: for
-        /// statements that touch few rows by key, whose planning would cost more than their work.
-        case onceByIndex
+        /// Once in a while for each statement, by index look-ups alone: for statements that touch few rows by key, whose
+        /// planning would cost more than their work.
+        ///
+        /// A plan made while a table was all but empty may read it whole, and nobody tells the session that it has
+        /// grown until the server analyses it: after `renewal`, all plans are made anew.
+        case byIndex(renewal: Duration)
+
+        /// Plans of at most 10 s of age.
+        package static let onceByIndex = Planning.byIndex(renewal: .seconds(10))
 
         var options: String {
             switch self {
             case .eachTime: "-c plan_cache_mode=force_custom_plan"
-            case .onceByIndex:
+            case .byIndex:
                 """
                 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
                 -c enable_mergejoin=off -c jit=off

@@ -92,6 +92,11 @@ extension PostgresConnection {
             items.append(.prefix(prefix))
             self.prefix = nil
         }
+        if case .byIndex(let renewal) = configuration.planning, ContinuousClock.now - plannedAt >= renewal {
+            try handle.sendOnce("DISCARD PLANS")
+            items.append(.replan)
+            plannedAt = .now
+        }
         for name in statements.doomed {
             try handle.sendOnce("DEALLOCATE \(name)")
             items.append(.deallocate(name))
@@ -210,7 +215,7 @@ extension PostgresConnection {
             switch item {
             case .prepare(let key, let name): statements.insert(key, name: name)
             case .deallocate(let name): statements.didDeallocate(name)
-            case .prefix, .query: break
+            case .prefix, .replan, .query: break
             }
         }
     }

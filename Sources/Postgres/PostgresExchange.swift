@@ -7,6 +7,8 @@ struct PostgresExchange {
     enum Item: Equatable {
         /// BEGIN, which rides along with the first statement of a transaction.
         case prefix(String)
+        /// Cached plans go, so that later statements are planned for the tables as they are now.
+        case replan
         case deallocate(String)
         case prepare(StatementCache.Key, name: String)
         /// The query at that place.

@@ -73,6 +73,7 @@ struct DeadMessageResponse: Encodable {
     let problem: String?
     let bytes: Int64
     let remark: String
+    let note: String?
     let receivedAt: APITime
 
     init(_ view: DeadMessageView) {
@@ -84,6 +85,7 @@ struct DeadMessageResponse: Encodable {
         problem = view.problem
         bytes = view.bytes
         remark = view.remark
+        note = view.note
         receivedAt = APITime(view.receivedAt)
     }
 }

@@ -6,24 +6,52 @@ import Storage
 
 /// Orders about one schedule, by page or program.
 enum ScheduleOrder {
-    /// - Throws: `ProblemDetails` if another job stands in the way and the order does not say what to do about it.
+    /// - Returns: what began, or the job that holds the order's key and is as good.
+    /// - Throws: `ProblemDetails` if another job stands in the way or holds the key, and the order does not say what to
+    ///   do about it.
     static func run(
         _ request: Request, _ context: StatusContext, _ operations: StatusOperations
-    ) async throws -> (job: JobID, after: JobID?) {
+    ) async throws -> (job: JobID, after: JobID?, isKept: Bool) {
         let id = try RequestParameters(request, context).schedule()
-        let fields = try await ChangeFields.read(request, context, names: ["overlap", "reason"])
+        let fields = try await ChangeFields.read(
+            request, context, names: ["overlap", "reason", "key", "key_scope", "on_conflict"])
         let guarded =
             fields.has("overlap") ? try fields.word("overlap", as: ScheduleOperations.Guard.self) : .refuse
         let reason = try fields.text("reason")
+        let key = try key(fields)
         let actor = RequestActor.name(of: request)
         switch try await operations({
-            try await $0.runSchedule(id, guarded: guarded, by: actor, reason: reason)
+            try await $0.runSchedule(id, guarded: guarded, key: key, by: actor, reason: reason)
         }) {
-        case .begun(let job, let other): return (job, other)
+        case .begun(let job, let other): return (job, other, false)
+        case .replaced(let job, let old): return (job, old, false)
+        case .kept(let winner): return (winner, nil, true)
+        case .rejected(let winner):
+            throw ProblemDetails(
+                .conflict, detail: "Job \(winner) holds the key.",
+                remedy: "Wait for it, or send 'on_conflict' as 'keep' or 'replace'.")
         case .refused(let others):
             throw ProblemDetails(
-                .conflict, detail: "Job \(others.last?.id.description ?? "") of this integration has not ended.",
+                .conflict, detail: "Job \(others.last?.description ?? "") of this integration has not ended.",
                 remedy: "Send 'overlap' as 'after' to wait for its end, or as 'anyway' to run beside it.")
+        }
+    }
+
+    private static func key(_ fields: ChangeFields) throws -> JobKey? {
+        guard let text = try fields.text("key") else {
+            guard !fields.has("key_scope"), !fields.has("on_conflict") else {
+                throw ProblemDetails(
+                    .badParameter, detail: "'key_scope' and 'on_conflict' say something about a 'key'.",
+                    remedy: "Send the key as well.")
+            }
+            return nil
+        }
+        do {
+            return try JobKey(
+                reading: text, scope: try fields.text("key_scope"), conflict: try fields.text("on_conflict"))
+        } catch let error as JobKeyError {
+            throw ProblemDetails(
+                .badParameter, detail: error.description, remedy: "Look at the OpenAPI document.")
         }
     }
 

@@ -19,6 +19,8 @@ struct ScheduleOrdersController: Sendable {
     private struct JobsAnswer: Encodable {
         let jobs: [String]
         let afterJob: String?
+        /// Holds the key and is as good, so that nothing began.
+        var keyHolder: String?
     }
 
     private struct PlanAnswer: Encodable {
@@ -32,7 +34,10 @@ struct ScheduleOrdersController: Sendable {
     }
 
     private func run(_ request: Request, _ context: StatusContext) async throws -> Response {
-        let (job, other) = try await ScheduleOrder.run(request, context, operations)
+        let (job, other, isKept) = try await ScheduleOrder.run(request, context, operations)
+        if isKept {
+            return try JSONResponse.make(JobsAnswer(jobs: [], afterJob: nil, keyHolder: job.description))
+        }
         return try JSONResponse.make(
             JobsAnswer(jobs: [job.description], afterJob: other?.description), status: .accepted)
     }

@@ -16,10 +16,7 @@ extension DeadStore {
         try await database.execute("SELECT FROM dead_group WHERE id = \(scope.group) FOR UPDATE")
         guard let group = try await group(scope.group) else { throw Self.noGroup(scope.group) }
         if group.source == .message, verb == .retry {
-            throw StorageError(
-                .refused,
-                "Messages are not run again: each only rings for a step, and Postgres rings again by itself. Discard them."
-            )
+            throw Self.messagesAreNotRunAgain
         }
         let preview = try await preview(verb, scope)
         guard preview.count == expected else {
@@ -106,7 +103,7 @@ extension DeadStore {
     }
 
     /// A group without members is closed.
-    private func close(_ group: Int64) async throws {
+    func close(_ group: Int64) async throws {
         try await database.execute(
             """
             UPDATE dead_group SET state = 'discarded' WHERE id = \(group)

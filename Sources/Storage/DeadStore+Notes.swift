@@ -1,4 +1,4 @@
-package import Jobs
+import Jobs
 import Postgres
 
 extension DeadStore {
@@ -20,40 +20,6 @@ extension DeadStore {
                 actor: actor, action: .deadAnnotate, subject: "dead group \(id)",
                 before: ["note": group.note, "assigned_to": group.assignedTo],
                 after: ["note": newNote, "assigned_to": newName], reason: reason))
-    }
-
-    /// Puts a note to one failed step, and writes it into the audit. Call it in a transaction. By the primary key.
-    ///
-    /// - Throws: `StorageError` with `.notFound` if it is not a failed step.
-    package func annotate(_ step: StepID, note: String?, by actor: String) async throws {
-        let rows = try await database.query(
-            """
-            UPDATE step SET dead_note = \(note) FROM (
-                SELECT job_id, ordinal, dead_note FROM step
-                WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND state = 'failed' FOR UPDATE
-            ) AS old WHERE step.job_id = old.job_id AND step.ordinal = old.ordinal
-            RETURNING old.dead_note
-            """)
-        guard let row = rows.first else { throw Self.notFailed(step) }
-        try await AuditStore(database).append(
-            AuditEntry(
-                actor: actor, action: .deadAnnotate, subject: "job \(step.job) step \(step.ordinal)",
-                before: ["note": try row.decode("dead_note", as: String?.self)], after: ["note": note]))
-    }
-
-    /// Discards one failed step, and writes it into the audit. Call it in a transaction. Served by the primary key.
-    ///
-    /// - Throws: `StorageError` with `.notFound` if it is not a failed step, or discarded already.
-    package func discard(_ step: StepID, by actor: String, reason: String) async throws {
-        let written = try await database.execute(
-            """
-            UPDATE step SET discarded_at = clock_timestamp()
-            WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND state = 'failed' AND discarded_at IS NULL
-            """)
-        guard written == 1 else { throw Self.notFailed(step) }
-        try await AuditStore(database).append(
-            AuditEntry(
-                actor: actor, action: .deadDiscard, subject: "job \(step.job) step \(step.ordinal)", reason: reason))
     }
 
     static func notFailed(_ step: StepID) -> StorageError {

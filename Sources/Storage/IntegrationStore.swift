@@ -19,6 +19,41 @@ package struct IntegrationStore: Sendable {
         return try Self.single(rows, "institution \(slug)")
     }
 
+    /// An institution as it is stored.
+    package struct Institution: Sendable, Hashable {
+        package let id: Int64
+        package let name: String
+        package let limits: DispatchLimits
+    }
+
+    /// An institution, locked for this transaction, so that who applies a description decides by what is there; nil if
+    /// there is none. Served by the unique key of the slug.
+    package func take(institution slug: String) async throws -> Institution? {
+        try await database.query(
+            """
+            SELECT id, name, concurrent_steps::int, weight::int, steps_per_minute::int, burst::int
+            FROM institution WHERE slug = \(slug) FOR NO KEY UPDATE
+            """
+        ).first.map { row in
+            let (id, name, steps, weight, perMinute, burst) = try row.decode(
+                (Int64.self, String.self, Int?.self, Int.self, Int?.self, Int?.self))
+            return Institution(
+                id: id, name: name,
+                limits: DispatchLimits(
+                    concurrentSteps: steps, weight: weight, stepsPerMinute: perMinute, burst: burst))
+        }
+    }
+
+    /// Name and settings, as JSON, of an integration; nil if there is none. Served by its unique key.
+    package func integration(_ slug: String, of institution: Int64) async throws -> (name: String, settings: String)? {
+        try await database.query(
+            """
+            SELECT name, jsonb_build_object('source', source, 'canvas', canvas, 'mapping', mapping)::text
+            FROM integration WHERE institution_id = \(institution) AND slug = \(slug)
+            """
+        ).first.map { try $0.decode((String.self, String.self)) }
+    }
+
     /// Replaces what an institution may have of the cluster; the dispatcher's next turn goes by it.
     package func put(_ limits: DispatchLimits, institution: Int64) async throws {
         try await database.execute(

@@ -99,7 +99,7 @@ extension StepStore {
             ), concluded AS (
                 UPDATE job SET state = 'cancelled', updated_at = clock_timestamp(), finished_at = clock_timestamp()
                 FROM ended WHERE job.id = ended.job_id
-                RETURNING job.id, job.institution_id, job.integration_id, job.kind, job.priority, job.finished_at
+                RETURNING job.id, job.finished_at
             ), \(Self.afterwards)
             SELECT job_id, ordinal, (SELECT count(*) FROM bell) AS bells FROM ended
             """)

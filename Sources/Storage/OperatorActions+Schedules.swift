@@ -5,17 +5,20 @@ package import Schedules
 
 /// What operators do to schedules, each with its line in the audit.
 extension OperatorActions {
-    /// Begins a job as the schedule would; see `ScheduleOperations.run`. A refusal leaves no line.
+    /// Begins a job as the schedule would; see `ScheduleOperations.run`. What began nothing leaves no line.
     package func runSchedule(
-        _ id: Int64, guarded: ScheduleOperations.Guard, by actor: String, reason: String?
-    ) async throws -> ScheduleOperations.Run {
+        _ id: Int64, guarded: ScheduleOperations.Guard, key: JobKey? = nil, by actor: String, reason: String?
+    ) async throws -> JobStore.ByHand {
         try await database.withTransaction { transaction in
-            let run = try await ScheduleOperations(transaction).run(id, guarded: guarded, by: actor)
-            if case .begun(let job, let other) = run {
+            let run = try await ScheduleOperations(transaction).run(id, guarded: guarded, key: key, by: actor)
+            if let (job, other) = run.begun {
+                try await AuditStore(transaction).append(Self.replacement(run, by: actor))
                 try await Self.write(
                     .scheduleRunNow, id, by: actor, reason: reason,
-                    after: ["job": job.description, "after": other?.description, "guard": guarded.rawValue],
-                    in: transaction)
+                    after: [
+                        "job": job.description, "after": other?.description, "guard": guarded.rawValue,
+                        "key": key?.text,
+                    ], in: transaction)
             }
             return run
         }

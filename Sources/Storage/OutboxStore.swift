@@ -202,15 +202,16 @@ package struct OutboxStore: Sendable {
             version: version)
     }
 
-    /// Puts tickets back that the broker did not take; they are due again after the pause. A step that runs has been
-    /// heard after all.
+    /// Puts tickets back that the broker did not take, or that no worker had a slot for; they are due again after the
+    /// pause, and without one in the place that they had. A step that runs has been heard after all.
     package func putBack(_ steps: [StepID], after pause: Duration) async throws {
         try await database.execute(
             """
             UPDATE outbox o SET rung_at = NULL, rung_by = NULL,
-                due_at = clock_timestamp() + make_interval(secs => \(pause / .seconds(1)))
+                due_at = CASE WHEN p.seconds > 0 THEN clock_timestamp() + make_interval(secs => p.seconds) ELSE o.due_at END
             FROM unnest(\(steps.map(\.job.uuid))::uuid[], \(steps.map(\.ordinal))::smallint[]) AS r (job_id, ordinal)
             JOIN step s ON s.job_id = r.job_id AND s.ordinal = r.ordinal AND s.state = 'queued'
+            CROSS JOIN (SELECT \(pause / .seconds(1))::float8 AS seconds) AS p
             WHERE o.job_id = r.job_id AND o.ordinal = r.ordinal AND o.rung_at IS NOT NULL
             """)
     }

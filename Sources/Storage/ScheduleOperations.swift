@@ -9,9 +9,11 @@ package import Schedules
 package struct ScheduleOperations: Sendable {
     private let store: ScheduleStore
     private let jobs: JobStore
+    private let transaction: PostgresTransaction
 
     /// - Parameter transaction: each operation is all or nothing in it.
     package init(_ transaction: PostgresTransaction) {
+        self.transaction = transaction
         store = ScheduleStore(transaction)
         jobs = JobStore(transaction)
     }
@@ -26,29 +28,21 @@ package struct ScheduleOperations: Sendable {
         case anyway
     }
 
-    /// What became of a wish to run now.
-    package enum Run: Sendable, Hashable {
-        case begun(JobID, after: JobID?)
-        /// The unfinished jobs that stand in the way, in the order in which they began.
-        case refused([FiringPolicy.UnfinishedJob])
-    }
-
     /// Begins a job as the schedule would, at once; a pause and a blackout do not hold it back.
     ///
-    /// - Parameter person: who asked for it, as people will read it.
+    /// - Parameters:
+    ///   - key: what only one job may hold at a time; nil for none.
+    ///   - person: who asked for it, as people will read it.
     /// - Throws: `StorageError` with `.notFound`.
-    package func run(_ id: Int64, guarded: Guard, by person: String) async throws -> Run {
+    package func run(
+        _ id: Int64, guarded: Guard, key: JobKey? = nil, by person: String
+    ) async throws -> JobStore.ByHand {
         let schedule = try await take(id)
-        let others = try await unfinished(beside: schedule)
-        if guarded == .refuse, !others.isEmpty { return .refused(others) }
-        let job = JobID.random()
-        let after = guarded == .after ? others.last?.id : nil
-        try await jobs.begin([
-            JobRequest(
-                schedule.kind, integration: schedule.integration,
-                postedBy: "\(person), schedule \(schedule.slug)", id: job, priority: .manual, afterJob: after)
-        ])
-        return .begun(job, after: after)
+        return try await JobStore.begin(
+            byHand: JobRequest(
+                schedule.kind, integration: schedule.integration, postedBy: "\(person), schedule \(schedule.slug)",
+                key: key),
+            guarded: guarded, in: transaction)
     }
 
     /// Pauses a schedule from now on; its occurrences are written down as paused.

@@ -59,6 +59,15 @@ package struct ScheduleStore: Sendable {
         ).first.map(Self.stored)
     }
 
+    /// The same by its name. The unique constraint serves it.
+    package func take(_ slug: String, integration: Int64) async throws -> Stored? {
+        try await database.query(
+            """
+            SELECT \(Self.columns) FROM schedule c WHERE c.integration_id = \(integration) AND c.slug = \(slug) FOR UPDATE
+            """
+        ).first.map(Self.stored)
+    }
+
     /// When a schedule is due next.
     package struct Next: Sendable {
         package let planned: Date?

@@ -12,7 +12,7 @@ package struct StepEnding: Sendable {
     package var result: StepResult
     package var errorCode: String?
     package var errorMessage: String?
-    /// Only for a step that goes back to its queue: when it may be taken again.
+    /// Only for a step that goes back to its queue: when it may be taken again; nil = at once, in the place it had.
     package var runAfter: Date?
     /// What another try is taken from.
     package var cost = RetryPolicy.Cost.nothing
@@ -85,18 +85,18 @@ extension StepStore {
                 UPDATE job SET updated_at = clock_timestamp(),
                     state = CASE
                         WHEN ended.state IN ('failed', 'cancelled', 'held') THEN ended.state
-                        WHEN ended.state IN ('queued', 'waiting') OR EXISTS (
-                            SELECT FROM following WHERE following.job_id = ended.job_id) THEN 'in_progress'
+                        WHEN ended.state IN ('queued', 'waiting')
+                            OR ended.job_id IN (SELECT job_id FROM following) THEN 'in_progress'
                         WHEN job.cut_short THEN 'cancelled'
                         WHEN job.warned OR ended.state = 'completed_with_warnings' THEN 'warning'
                         ELSE 'completed' END,
                     warned = job.warned OR ended.state = 'completed_with_warnings',
                     finished_at = CASE
-                        WHEN ended.state IN ('queued', 'waiting', 'held') OR EXISTS (
-                            SELECT FROM following WHERE following.job_id = ended.job_id) THEN NULL
+                        WHEN ended.state IN ('queued', 'waiting', 'held')
+                            OR ended.job_id IN (SELECT job_id FROM following) THEN NULL
                         ELSE clock_timestamp() END
                 FROM ended WHERE job.id = ended.job_id
-                RETURNING job.id, job.institution_id, job.integration_id, job.kind, job.priority, job.finished_at
+                RETURNING job.id, job.finished_at
             ), \(Self.afterwards)
             SELECT job_id, ordinal, (SELECT count(*) FROM bell) AS bells FROM ended
             """)
@@ -115,11 +115,12 @@ extension StepStore {
             WHERE o.job_id = ended.job_id AND o.ordinal = ended.ordinal AND ended.state <> 'queued'
         ), rung AS (
             INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority, due_at)
-            SELECT q.job_id, q.ordinal, c.institution_id, c.integration_id, c.kind, q.kind, q.version, c.priority, q.run_after
+            -- By the job's key: `concluded` has the same columns, but no index, so each of its rows would be read for each.
+            SELECT q.job_id, q.ordinal, j.institution_id, j.integration_id, j.kind, q.kind, q.version, j.priority, q.run_after
             FROM (
                 SELECT job_id, ordinal, kind, version, run_after FROM following
                 UNION ALL SELECT job_id, ordinal, kind, version, run_after FROM ended WHERE state = 'queued'
-            ) AS q JOIN concluded c ON c.id = q.job_id
+            ) AS q JOIN job j ON j.id = q.job_id
             ON CONFLICT (job_id, ordinal) DO UPDATE SET rung_at = NULL, rung_by = NULL, due_at = excluded.due_at
             RETURNING due_at
         ), let_go AS (
@@ -176,6 +177,8 @@ extension StepStore {
     /// Writes the artifacts of the steps that were ended; those of an earlier attempt give way.
     private static func stored(_ endings: [StepEnding]) -> PostgresQuery {
         let artifacts = endings.flatMap { ending in ending.result.artifacts.map { (ending.lease.step, $0) } }
+        // The join below reads the one list for each of the other's; most batches have none.
+        guard !artifacts.isEmpty else { return "SELECT" }
         return """
             INSERT INTO artifact (job_id, ordinal, name, media_type, bytes, sha256)
             SELECT a.* FROM unnest(

@@ -60,7 +60,7 @@ extension StepStore {
                     state = CASE WHEN rescued.state = 'failed' THEN 'failed' ELSE job.state END,
                     finished_at = CASE WHEN rescued.state = 'failed' THEN clock_timestamp() END
                 FROM rescued WHERE job.id = rescued.job_id
-                RETURNING job.id, job.institution_id, job.integration_id, job.kind, job.priority, job.finished_at
+                RETURNING job.id, job.finished_at
             ), \(Self.afterwards)
             SELECT job_id, ordinal, lease_owner, rescues::int, state, (SELECT count(*) FROM bell) AS bells FROM rescued
             """)

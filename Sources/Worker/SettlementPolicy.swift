@@ -36,7 +36,9 @@ package enum SettlementPolicy {
             ending = StepEnding(
                 lease, event: cost == .attempt ? .retry : .interrupt,
                 outcome: failure.class == .interrupted ? .interrupted : .retry)
-            ending?.runAfter = after
+            // What a drain hands back has waited its turn already: due only now, it would go behind its institution's
+            // backlog, as a rescued step would.
+            ending?.runAfter = failure.class == .interrupted ? nil : after
             ending?.cost = cost
             ending?.result.reason =
                 switch cost {

@@ -17,7 +17,8 @@ struct JobsReport: Codable, Sendable {
     var enqueues: [Contestant: [Double]] = [:]
     var latencies: [Contestant: [LatencyAnswer]] = [:]
     var growths: [GrowthResult] = []
-    var ticks: ScheduleTicks?
+    var pages: [ListPages] = []
+    var ticks: [ScheduleTicks] = []
 
     init(command: String) {
         self.command = command
@@ -46,7 +47,7 @@ struct JobsReport: Codable, Sendable {
     var text: String {
         [
             "rosterline-bench \(command)", machine.text, drainTable, costTable, enqueueTable, latencyTable, growthTable,
-            tickText, barsText,
+            pageTable, tickTable, barsText,
         ].compactMap { $0 }.joined(separator: "\n\n")
     }
 
@@ -119,11 +120,28 @@ struct JobsReport: Codable, Sendable {
         return table.text
     }
 
-    private var tickText: String? {
-        ticks.map {
-            "A look of the scheduler at \(TextTable.cell(Double($0.schedules))) schedules: nothing due "
-                + "\(TextTable.cell($0.idle)) ms; \($0.due) due and fired \(TextTable.cell($0.firing)) ms."
+    private var pageTable: String? {
+        guard !pages.isEmpty else { return nil }
+        var table = TextTable(["a page of the job list, ms", "the newest 50", "50 of ten days ago"])
+        for page in pages {
+            table.add([
+                "\(TextTable.cell(Double(page.finished))) finished", TextTable.cell(page.first),
+                TextTable.cell(page.middle),
+            ])
         }
+        return table.text
+    }
+
+    private var tickTable: String? {
+        guard !ticks.isEmpty else { return nil }
+        var table = TextTable(["a look of the scheduler, ms", "nothing due", "due", "until all have begun"])
+        for tick in ticks {
+            table.add([
+                "\(TextTable.cell(Double(tick.schedules))) schedules", TextTable.cell(tick.idle), "\(tick.due)",
+                TextTable.cell(tick.firing),
+            ])
+        }
+        return table.text
     }
 
     private var barsText: String? {

@@ -95,18 +95,22 @@ struct JobsSession: Sendable {
             say("growth  \(waiting) waiting: \(TextTable.cell(found.rate)) jobs/s")
         }
         for finished in [0, finished] {
-            let found = try await Round.with(.engine, scene) { round in
+            let (found, pages) = try await Round.with(.engine, scene) { round in
                 try await FinishedJobs.add(finished, to: round.pool)
-                return try await DrainMeasurement.run(round, count: jobs)
+                let drain = try await DrainMeasurement.run(round, count: jobs)
+                return (drain, try await ListPages.measure(round, finished: finished))
             }
+            report.pages.append(pages)
             report.growths.append(GrowthResult(name: "\(TextTable.cell(Double(finished))) finished", drain: found))
             say("growth  \(finished) finished: \(TextTable.cell(found.rate)) jobs/s")
         }
     }
 
     func schedules(_ report: inout JobsReport) async throws {
-        report.ticks = try await Round.with(.engine, scene) { round in
-            try await ScheduleTicks.measure(round, schedules: schedules)
+        for count in [max(100, schedules / 100), schedules] {
+            let found = try await Round.with(.engine, scene) { try await ScheduleTicks.measure($0, schedules: count) }
+            report.ticks.append(found)
+            say("schedules  \(count): nothing due \(TextTable.cell(found.idle)) ms")
         }
     }
 

@@ -15,7 +15,7 @@ struct Round: Sendable {
     let pool: PostgresPool
     private let statements: String?
 
-    private static let logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
+    static let logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
 
     /// Runs the body with everything prepared, and removes it afterwards.
     static func with<Result: Sendable>(

@@ -16,8 +16,8 @@ struct ScheduleTicks: Codable, Sendable {
         let pool = round.pool
         try await pool.execute(
             """
-            INSERT INTO schedule (integration_id, slug, kind, cron, time_zone, next_at)
-            SELECT (SELECT id FROM integration LIMIT 1), 's' || n, 'roster_sync', '30 2 * * *', 'Europe/Berlin',
+            INSERT INTO schedule (integration_id, slug, kind, cron, time_zone, overlap, next_at)
+            SELECT (SELECT id FROM integration LIMIT 1), 's' || n, 'roster_sync', '* * * * *', 'Europe/Berlin', 'allow',
                 now() + interval '1 day' * (1 + n::float8 / \(schedules)) FROM generate_series(1, \(schedules)) AS n
             """)
         try await pool.execute("ANALYZE schedule")
@@ -37,6 +37,8 @@ struct ScheduleTicks: Codable, Sendable {
         let firing = try await milliseconds {
             while try await scheduler.tick() > 0 {}
         }
+        let begun = try await pool.query("SELECT count(*)::int FROM job").first?.decode(at: 0, as: Int.self) ?? 0
+        guard begun == due else { throw BenchError("\(due) schedules were due, and \(begun) jobs began.") }
         return ScheduleTicks(schedules: schedules, idle: looks.median ?? 0, due: due, firing: firing)
     }
 

@@ -52,13 +52,12 @@ struct DeadCommand: AsyncParsableCommand {
                 for step in try await store.steps(of: DeadScope(group: group, institution: institution)).rows {
                     let mark = step.isOvertaken ? "  (a later job has been completed)" : ""
                     let place = "\(step.institution.slug)/\(step.integration.slug)"
-                    print(
-                        "\(step.step.job)  step \(step.step.ordinal)  \(place)  \(step.failedAt.formatted(.iso8601))\(mark)"
-                    )
+                    print("\(step.step)  \(place)  \(step.failedAt.formatted(.iso8601))\(mark)")
                     if let note = step.note { print("   note: \(note)") }
                 }
                 for message in try await store.messages(of: group).rows {
                     print("\(message.id)  \(message.queue)  \(message.reason)  \(message.remark)")
+                    if let note = message.note { print("   note: \(note)") }
                 }
                 for action in try await store.actions(of: group) {
                     print(
@@ -71,7 +70,7 @@ struct DeadCommand: AsyncParsableCommand {
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Runs failed steps of a group again; without --expect it only says how many there are.")
+            abstract: "Runs failed steps of a group again, or one; without --expect it only says how many there are.")
 
         @OptionGroup var order: DeadOrderOptions
 
@@ -83,7 +82,7 @@ struct DeadCommand: AsyncParsableCommand {
 
     struct Discard: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Counts members of a group no more; without --expect it only says how many there are.")
+            abstract: "Counts members of a group no more, or one; without --expect it only says how many there are.")
 
         @OptionGroup var order: DeadOrderOptions
 
@@ -91,10 +90,14 @@ struct DeadCommand: AsyncParsableCommand {
     }
 
     struct Note: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Puts a note or a name to a group.")
+        static let configuration = CommandConfiguration(
+            abstract: "Puts a note or a name to a group, or a note to one of its members.")
 
         @Argument(help: "The group's number.")
         var group: Int64
+
+        @Option(help: ArgumentHelp(DeadOrderOptions.memberHelp, valueName: "job/step"))
+        var member: DeadMember?
 
         @Option(help: "The note; empty takes it away.")
         var note: String?
@@ -104,52 +107,19 @@ struct DeadCommand: AsyncParsableCommand {
 
         func validate() throws {
             guard note != nil || assign != nil else { throw ValidationError("Give --note or --assign.") }
+            if member != nil, note == nil || assign != nil {
+                throw ValidationError("With --member give --note; a name is put to the whole group.")
+            }
         }
 
         func run() async throws {
-            try await Operator.act("dead") {
-                try await $0.annotate(group, note: note, assignedTo: assign, by: Operator.name)
-            }
-        }
-    }
-}
-
-/// What orders about a group share: a number is looked at first, and comes back with the order.
-struct DeadOrderOptions: ParsableArguments {
-    @Argument(help: "The group's number.")
-    var group: Int64
-
-    @Option(help: "Only steps of this institution.")
-    var institution: String?
-
-    @Option(help: "Why; it goes into the audit. Needed with --expect.")
-    var reason: String?
-
-    @Option(help: "The number that the preview gave; if it has changed since, nothing happens.")
-    var expect: Int64?
-
-    func validate() throws {
-        if expect != nil, reason?.isEmpty != false { throw ValidationError("Say why with --reason.") }
-    }
-
-    func run(_ verb: DeadActionView.Verb, includesOvertaken: Bool) async throws {
-        let scope = DeadScope(group: group, institution: institution, includesOvertaken: includesOvertaken)
-        try await Operator.act("dead") { actions in
-            guard let expect, let reason else {
-                let preview = try await actions.dead.preview(verb, scope)
-                print("\(verb.rawValue) would touch \(preview.count).")
-                if preview.overtaken > 0 {
-                    print(
-                        "\(preview.overtaken) more are left alone: a later job of their integration has been completed."
-                    )
+            try await Operator.act("dead") { actions in
+                guard let member else {
+                    return try await actions.annotate(group, note: note, assignedTo: assign, by: Operator.name)
                 }
-                print("To do it, add: --expect \(preview.count) --reason '…'")
-                return
+                let text = note.flatMap { $0.isEmpty ? nil : $0 }
+                try await actions.annotate(member, of: group, note: text, by: Operator.name)
             }
-            let action = try await actions.begin(verb, scope, expected: expect, by: Operator.name, reason: reason)
-            let rest =
-                action.finishedAt == nil ? "; maintenance does the rest, see 'rosterline dead show \(group)'" : ""
-            print("\(verb.rawValue): \(action.done) of \(action.total)\(rest).")
         }
     }
 }

@@ -19,6 +19,8 @@ extension SchedulesCommand {
         @Flag(help: "Begin even beside another job.")
         var anyway = false
 
+        @OptionGroup var keys: JobKeyOptions
+
         func validate() throws {
             guard !(after && anyway) else { throw ValidationError("--after and --anyway exclude each other.") }
         }
@@ -27,16 +29,10 @@ extension SchedulesCommand {
             let cluster = try await Cluster(role: "schedules")
             try await cluster.withPool("schedules") { pool in
                 let id = try await name.id(in: StatusQueries(pool))
-                let run = try await OperatorActions(pool).runSchedule(
-                    id, guarded: after ? .after : anyway ? .anyway : .refuse, by: Operator.name, reason: nil)
-                switch run {
-                case .begun(let job, let other):
-                    print("Job \(job)\(other.map { ", after job \($0)" } ?? "")")
-                case .refused(let others):
-                    print("Nothing was begun: job \(others.last?.id.description ?? "") has not ended.")
-                    print("Use --after to wait for it, or --anyway to run beside it.")
-                    throw ExitCode(1)
-                }
+                let guarded: ScheduleOperations.Guard = after ? .after : anyway ? .anyway : .refuse
+                _ = try keys.tell(
+                    try await OperatorActions(pool).runSchedule(
+                        id, guarded: guarded, key: try keys.jobKey(), by: Operator.name, reason: nil))
             }
         }
     }

@@ -27,37 +27,25 @@ struct SyncCommand: AsyncParsableCommand {
     @Flag(help: "Begin beside a sync that is under way.")
     var anyway = false
 
+    @OptionGroup var keys: JobKeyOptions
+
     private var parts: [Substring] { integration.split(separator: "/") }
 
     func validate() throws {
         guard parts.count == 2 else {
             throw ValidationError("'\(integration)' must have the form institution/integration.")
         }
+        guard !(after && anyway) else { throw ValidationError("--after and --anyway exclude each other.") }
     }
 
     func run() async throws {
         let cluster = try await Cluster(role: "sync")
         try await cluster.withPool("sync") { pool in
             let id = try await IntegrationStore(pool).id(institution: String(parts[0]), integration: String(parts[1]))
-            let job = try await pool.withTransaction { transaction in
-                let others = try await JobStore.unfinished(integration: id, kind: .rosterSync, in: transaction)
-                if let other = others.last, !after, !anyway {
-                    throw ValidationError(
-                        "Job \(other) of \(integration) has not ended. Wait for it, or say --after, or --anyway.")
-                }
-                let job = JobID.random()
-                try await JobStore(transaction).begin([
-                    JobRequest(
-                        .rosterSync, integration: id, postedBy: Operator.name, id: job,
-                        afterJob: after ? others.last : nil)
-                ])
-                try await AuditStore(transaction).append(
-                    AuditEntry(
-                        actor: Operator.name, action: .jobBegin, subject: AuditEntry.subject(job),
-                        after: ["integration": integration]))
-                return job
-            }
-            print("Job \(job)")
+            let job = try keys.tell(
+                try await OperatorActions(pool).begin(
+                    .rosterSync, of: id, called: integration, guarded: after ? .after : anyway ? .anyway : .refuse,
+                    key: try keys.jobKey(), by: Operator.name))
             guard wait else { return }
             let watcher = JobWatcher(queries: StatusQueries(pool))
             guard let state = try await watcher.watch(job, for: .seconds(timeout)) else {

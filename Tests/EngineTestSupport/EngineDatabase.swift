@@ -1,4 +1,4 @@
-import FoundationEssentials
+package import FoundationEssentials
 package import Jobs
 package import Logging
 package import Postgres
@@ -112,6 +112,11 @@ package struct EngineDatabase: Sendable {
             let (job, ordinal) = try row.decode((UUID.self, Int16.self))
             return StepID(job: JobID(job), ordinal: ordinal)
         }
+    }
+
+    /// By when a job's ticket takes its place in the order; nil if it has none.
+    package func dueAt(_ job: JobID) async throws -> Date? {
+        try await pool.query("SELECT due_at FROM outbox WHERE job_id = \(job.uuid)").first?.decode(at: 0, as: Date.self)
     }
 
     /// Marks all doorbells as rung, as a dispatcher would.

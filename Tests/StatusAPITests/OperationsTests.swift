@@ -70,6 +70,33 @@ struct OperationsTests {
         }
     }
 
+    @Test func `one member of a group is annotated, run again, discarded`() async throws {
+        try await withFailure { fixture, job, group in
+            let member = "/api/v1/dead/\(group)/steps/\(job)/1"
+            let noted = try await fixture.post(member + "/note", #"{"note": "Mine."}"#, headers: bearer)
+            #expect(noted.status == 200 && noted.json["members"] as? Int == 1)
+            let shown = try await fixture.get("/api/v1/dead/\(group)", headers: bearer)
+            #expect((shown.json["steps"] as? [[String: Any]])?.first?["note"] as? String == "Mine.")
+            let foreign = try await fixture.post(
+                "/api/v1/dead/\(group + 1)/steps/\(job)/1/retry", #"{"reason": "x"}"#, headers: bearer)
+            #expect(foreign.status == 404)
+            #expect(try await fixture.post(member + "/retry", "{}", headers: bearer).status == 400)
+            let again = try await fixture.post(member + "/retry", #"{"reason": "Mended."}"#, headers: bearer)
+            #expect(again.status == 202 && again.json["members"] as? Int == 0)
+            #expect(try await state(job, fixture) == "in_progress")
+            #expect(try await fixture.post(member + "/discard", #"{"reason": "x"}"#, headers: bearer).status == 404)
+        }
+        try await withFailure { fixture, job, group in
+            let answer = try await fixture.post(
+                "/api/v1/dead/\(group)/steps/\(job)/1/discard", #"{"reason": "Known."}"#, headers: bearer)
+            #expect(answer.status == 200 && answer.json["state"] as? String == "discarded")
+            #expect(try await state(job, fixture) == "failed")
+            let note = try await fixture.post(
+                "/api/v1/dead/\(group)/messages/1/note", #"{"note": ""}"#, headers: bearer)
+            #expect(note.status == 404)
+        }
+    }
+
     @Test func `a form of a page does the same, and leads back to the page`() async throws {
         try await withFailure { fixture, job, group in
             let confirm = try await fixture.get("/dead/\(group)/confirm?verb=retry", headers: Self.login)

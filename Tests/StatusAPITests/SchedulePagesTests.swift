@@ -171,6 +171,26 @@ struct ScheduleOrderTests {
         }
     }
 
+    @Test func `a run with a key is told which job holds it`() async throws {
+        try await StatusFixture.with(token: "s3cret") { fixture in
+            let path = "/api/v1/schedules/\(try await put(fixture))/run"
+            func run(_ fields: String) async throws -> StatusFixture.Answer {
+                try await fixture.post(path, #"{"key":"once","key_scope":"window=1h"\#(fields)}"#, headers: Self.bearer)
+            }
+            let first = try await run("")
+            let job = try #require((first.json["jobs"] as? [String])?.first)
+            let rejected = try await run("")
+            #expect(rejected.status == 409 && rejected.text.contains(job) && rejected.text.contains("on_conflict"))
+            let kept = try await run(#","on_conflict":"keep""#)
+            #expect(kept.status == 200 && kept.json["key_holder"] as? String == job)
+            #expect((kept.json["jobs"] as? [String])?.isEmpty == true)
+            let replaced = try await run(#","on_conflict":"replace""#)
+            #expect(replaced.status == 202 && replaced.json["after_job"] as? String == job)
+            let rows = try await AuditStore(fixture.pool).rows().rows
+            #expect(rows.map(\.action) == ["schedule.run_now", "job.cancel", "schedule.run_now"])
+        }
+    }
+
     @Test func `a page's forms do the same, and only with a token`() async throws {
         try await StatusFixture.with(token: "s3cret") { fixture in
             let path = "/schedules/\(try await put(fixture))"
@@ -195,6 +215,8 @@ struct ScheduleOrderTests {
 
     @Test(arguments: [
         ("pause", #"{"until":"tomorrow","reason":"x"}"#), ("pause", "{}"), ("run", #"{"overlap":"perhaps"}"#),
+        ("run", #"{"key_scope":"waiting"}"#), ("run", #"{"key":"k","key_scope":"window=0s"}"#),
+        ("run", #"{"key":"k","on_conflict":"skip"}"#),
         ("backfill", #"{"from":"2026-01-02","to":"2026-01-01","expected":1}"#),
         ("backfill", #"{"from":"2026-13-02","to":"2026-01-01","expected":1}"#),
         ("pause", #"{"until":"2020-01-01","reason":"x"}"#),

@@ -23,7 +23,7 @@ struct ServiceTests {
             let path = URL(filePath: #filePath).deletingLastPathComponent().appending(
                 path: "../../schemas/api/openapi.yaml")
             #expect(try Self.routes(inDocument: String(contentsOf: path, encoding: .utf8)) == served)
-            #expect(served.count == 29)
+            #expect(served.count == 34)
         }
     }
 

@@ -218,18 +218,77 @@ struct DeadStoreTests {
             let two = try await fail(database)
             try await group(database)
             let dead = try await onlyGroup(database)
-            try await actions(database).annotate(one, note: "Mine.", by: "m")
+            let actions = actions(database)
+            try await actions.annotate(.step(one), of: dead.id, note: "Mine.", by: "m")
+            try await actions.annotate(.step(one), of: dead.id, note: "Mine.", by: "m")
             let rows = try await DeadStore(database.pool).steps(of: DeadScope(group: dead.id)).rows
             #expect(rows.map(\.step) == [two, one] && rows.map(\.note) == [nil, "Mine."])
-            try await actions(database).discard(one, by: "m", reason: "r")
-            await #expect(throws: StorageError.self) { try await actions(database).discard(one, by: "m", reason: "r") }
-            #expect(try await actions(database).retry(two.job, by: "m", reason: "r") == two)
+            try await actions.discard(.step(one), of: dead.id, by: "m", reason: "r")
+            #expect(try await DeadStore(database.pool).group(dead.id)?.isDiscarded == false)
+            await #expect(throws: StorageError.self) {
+                try await actions.discard(.step(one), of: dead.id, by: "m", reason: "r")
+            }
+            #expect(try await actions.retry(.step(two), of: dead.id, by: "m", reason: "r") == two)
+            #expect(try await database.step(two.job).state == .queued)
+            #expect(try await database.step(one.job).state == .failed)
             #expect(try await DeadStore(database.pool).group(dead.id)?.members == 0)
             let again = await #expect(throws: StorageError.self) {
-                try await actions(database).retry(two.job, by: "m", reason: "r")
+                try await actions.retry(two.job, by: "m", reason: "r")
             }
             #expect(again?.message == "No step of job \(two.job) is failed.")
+            let audit = try await AuditStore(database.pool).rows().rows
+            #expect(audit.map(\.action) == ["job.retry", "dead.discard", "dead.annotate"])
+            #expect(audit.map(\.subject) == ["job \(two.job)", "job \(one.job) step 1", "job \(one.job) step 1"])
         }
+    }
+
+    @Test func `a member is touched only in the group that it is in`() async throws {
+        try await EngineDatabase.with { database in
+            let step = try await fail(database)
+            let other = try await fail(database, code: "canvas.denied", "No.")
+            try await group(database)
+            let groups = try await DeadStore(database.pool).groups().rows
+            let foreign = try #require(groups.first { $0.code == "canvas.denied" }).id
+            let actions = actions(database)
+            for member in [DeadMember.step(step), .step(StepID(job: other.job, ordinal: 2)), .message(1)] {
+                let orders: [(DeadMember) async throws -> Void] = [
+                    { try await actions.annotate($0, of: foreign, note: "x", by: "m") },
+                    { try await actions.discard($0, of: foreign, by: "m", reason: "r") },
+                    { _ = try await actions.retry($0, of: foreign, by: "m", reason: "r") },
+                ]
+                for order in orders { await #expect(throws: StorageError.self) { try await order(member) } }
+            }
+            #expect(try await DeadStore(database.pool).groups().rows.map(\.members) == [1, 1])
+            #expect(try await AuditStore(database.pool).head() == nil)
+        }
+    }
+
+    @Test func `the last member that is discarded closes the group, and one that is overtaken asks for a word`()
+        async throws
+    {
+        try await EngineDatabase.with { database in
+            let step = try await fail(database)
+            let later = try await database.begin()
+            for ordinal in Int16(1)...3 {
+                try await database.end(try await database.claim(later, ordinal).lease, .complete, as: .completed)
+            }
+            try await group(database)
+            let dead = try await onlyGroup(database)
+            let refusal = await #expect(throws: StorageError.self) {
+                try await actions(database).retry(.step(step), of: dead.id, by: "m", reason: "r")
+            }
+            #expect(refusal?.code == .refused)
+            try await actions(database).discard(.step(step), of: dead.id, by: "m", reason: "r")
+            #expect(try await DeadStore(database.pool).group(dead.id)?.isDiscarded == true)
+        }
+    }
+
+    @Test(arguments: ["", "0", "-1", "x", "1/2", "01934f6e-8a00-7cc3-9f5b-0d1c2b3a4958/0", "1/2/3"])
+    func `a member is named as lists show it, and not otherwise`(text: String) throws {
+        #expect(DeadMember(text) == nil)
+        let step = StepID(job: .random(), ordinal: 2)
+        #expect(DeadMember(step.description) == .step(step))
+        #expect(DeadMember("41") == .message(41) && DeadMember.message(41).description == "41")
     }
 
     @Test func `what the broker put aside is stored once, and says what became of its step`() async throws {
@@ -261,9 +320,13 @@ struct DeadStoreTests {
                     .retry, DeadScope(group: readable.id), expected: 2, by: "m", reason: "r")
             }
             #expect(refusal?.code == .refused)
+            let one = try #require(try await store.messages(of: readable.id).rows.last).id
+            try await actions(database).annotate(.message(one), of: readable.id, note: "Odd.", by: "m")
+            #expect(try await store.messages(of: readable.id).rows.map(\.note) == [nil, "Odd."])
+            try await actions(database).discard(.message(one), of: readable.id, by: "m", reason: "r")
             let done = try await actions(database).begin(
-                .discard, DeadScope(group: readable.id), expected: 2, by: "m", reason: "r")
-            #expect(done.done == 2)
+                .discard, DeadScope(group: readable.id), expected: 1, by: "m", reason: "r")
+            #expect(done.done == 1)
             #expect(try await store.group(readable.id)?.isDiscarded == true)
             #expect(try await store.prune(olderThan: .seconds(3600)) == 0)
             #expect(try await store.prune(olderThan: .zero) == 3)

@@ -137,6 +137,19 @@ struct OutboxStoreTests {
         }
     }
 
+    @Test(arguments: [(Duration.zero, true), (.seconds(60), false)])
+    func `what a busy worker hands back keeps its place, and what the broker refused waits`(
+        pause: Duration, isFirst: Bool
+    ) async throws {
+        try await EngineDatabase.with { database in
+            let early = StepID(job: try await database.begin(), ordinal: 1)
+            #expect(try await reserve(1, in: database).count == 1)
+            let later = StepID(job: try await database.begin(), ordinal: 1)
+            try await OutboxStore(database.pool).putBack([early], after: pause)
+            #expect(try await database.bells() == (isFirst ? [early, later] : [later, early]))
+        }
+    }
+
     @Test func `a checkpoint is there for the next attempt, and gone with the step's end`() async throws {
         try await EngineDatabase.with { database in
             let job = try await database.begin()

@@ -45,6 +45,29 @@ struct RescueTests {
         }
     }
 
+    @Test func `a step handed back by a drain keeps its place before those that came later`() async throws {
+        try await EngineDatabase.with { database in
+            let job = try await database.begin()
+            try await database.complete(job, before: 2)
+            let lease = try await database.claim(job, 2, owner: "draining").lease
+            try await database.silence()
+            let later = StepID(job: try await database.begin(), ordinal: 1)
+            try await database.end(lease, .interrupt, as: .interrupted)
+            #expect(try await database.bells() == [lease.step, later])
+            #expect(try await OutboxStore(database.pool).backlog(limit: 9).lanes.map(\.due) == [2], "it is due at once")
+        }
+    }
+
+    @Test func `what is tried again later goes behind what is due before it`() async throws {
+        try await EngineDatabase.with { database in
+            let lease = try await database.claim(try await database.begin()).lease
+            try await database.silence()
+            let later = StepID(job: try await database.begin(), ordinal: 1)
+            try await database.end(lease, .retry, as: .retry) { $0.runAfter = Date().addingTimeInterval(1) }
+            #expect(try await database.bells() == [later, lease.step])
+        }
+    }
+
     @Test func `progress that came after the end of its step is swept, and that of a long step is not`() async throws {
         try await EngineDatabase.with { database in
             let running = try await database.claim(try await database.begin()).lease

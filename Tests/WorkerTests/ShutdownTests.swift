@@ -49,6 +49,7 @@ struct ShutdownTests {
                 return .completed(StepResult())
             }
             let job = try await scene.database.begin()
+            let place = try await scene.database.dueAt(job)
             let hasty = EngineScene.configuration("first", drain: .milliseconds(100))
             try await scene.withWorker(handlers, hasty) { worker in
                 try await eventually("it runs") { gate.inside == 1 }
@@ -56,6 +57,7 @@ struct ShutdownTests {
                 await worker.ended()
             }
             #expect(gate.cancelled == 1)
+            #expect(try await scene.database.dueAt(job) == place, "it does not go behind its institution's backlog")
             var details = try await scene.database.details(job)
             #expect(details.steps[0].state == .queued)
             #expect(details.steps[0].failures == 0)
