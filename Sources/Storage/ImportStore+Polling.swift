@@ -73,14 +73,16 @@ extension ImportStore {
     /// Writes down Canvas's answer.
     ///
     /// - Parameters:
-    ///   - nextPollAt: nil once the import has ended.
+    ///   - nextPollAt: nil once the import has ended. An earlier time that stands already is kept: somebody may have
+    ///     cancelled the job while Canvas was asked.
     package func polled(
         _ poll: Poll, workflowState: String, progress: Int, answer: String, nextPollAt: Date?
     ) async throws {
         try await database.execute(
             """
             UPDATE sis_import SET workflow_state = \(workflowState), progress = \(Int16(progress)),
-                answer = \(answer)::jsonb, polled_at = clock_timestamp(), poll_failures = 0, next_poll_at = \(nextPollAt),
+                answer = \(answer)::jsonb, polled_at = clock_timestamp(), poll_failures = 0,
+                next_poll_at = CASE WHEN \(nextPollAt)::timestamptz IS NOT NULL THEN least(next_poll_at, \(nextPollAt)) END,
                 ended_at = CASE WHEN \(nextPollAt)::timestamptz IS NULL THEN clock_timestamp() END
             WHERE job_id = \(poll.lease.step.job.uuid) AND ordinal = \(poll.lease.step.ordinal)
                 AND batch = \(Int16(poll.batch))

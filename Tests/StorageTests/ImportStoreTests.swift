@@ -134,6 +134,19 @@ struct ImportStoreTests {
         }
     }
 
+    @Test func `a cancellation that comes while Canvas is asked is not put off by the answer`() async throws {
+        try await EngineDatabase.with { database in
+            let lease = try await importing(database, as: "3")
+            let poll = try #require(try await database.imports.takeDue(limit: 10, next: .seconds(300)).first)
+            #expect(poll.wish == .state)
+            try await cancel(lease.step.job, in: database)
+            try await database.imports.polled(
+                poll, workflowState: "importing", progress: 40, answer: "{}",
+                nextPollAt: Date().addingTimeInterval(300))
+            #expect(try await database.imports.takeDue(limit: 10, next: .seconds(300)).map(\.canvasID) == ["3"])
+        }
+    }
+
     @Test func `while a cancelled step still runs its import is looked at each second, and then aborted`() async throws
     {
         try await EngineDatabase.with { database in
