@@ -51,16 +51,18 @@ enum ClockFaults {
             try await trial.count("SELECT id::int FROM schedule WHERE integration_id = \(integration)"))
     }
 
-    /// The instants of 02:15 as Foundation knows them; where there is none, one near it.
+    /// The instants of 02:15, counted from midnight; where the clock leaves it out, one near it.
     private static func nights(in zone: TimeZone, from begin: Date, to end: Date) -> [Date] {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = zone
         var nights: [Date] = []
         var day = calendar.startOfDay(for: begin.addingTimeInterval(-86_400))
         while day < end {
-            if let night = calendar.date(bySettingHour: 2, minute: 15, second: 0, of: day), night > begin, night < end {
-                nights.append(night)
-            }
+            var night = day.addingTimeInterval(8100)
+            // By as much as the clock was changed since midnight, or that it begins the day with.
+            let local = calendar.dateComponents([.hour, .minute], from: night)
+            night -= Double((local.hour ?? 2) * 60 + (local.minute ?? 15) - 135) * 60
+            if night > begin, night < end { nights.append(night) }
             day = calendar.startOfDay(for: day.addingTimeInterval(30 * 3600))
         }
         return nights
@@ -77,15 +79,15 @@ enum ClockFaults {
         var now = begin
         while now < end.addingTimeInterval(3600) {
             let isOutage = trial.random(0..<40) == 0
-            // Less than what the schedules make up for.
             now = now.addingTimeInterval(isOutage ? 4.5 * 3600 : 1800)
             if isOutage { trial.countFault() }
             let moment = now
             clock.withLockedValue { $0 = moment }
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for scheduler in schedulers where trial.random(0..<2) == 0 {
-                    group.addTask { try await scheduler.tick() }
-                }
+                var looks = schedulers.filter { _ in trial.random(0..<2) == 0 }
+                // All of them together are never silent for longer than the schedules make up for.
+                if isOutage, looks.isEmpty { looks = [schedulers[1]] }
+                for scheduler in looks { group.addTask { try await scheduler.tick() } }
                 try await group.waitForAll()
             }
             // What the jobs do is not the matter here; they must be out of the way of the next.
