@@ -119,6 +119,11 @@ package struct EngineDatabase: Sendable {
         try await pool.query("SELECT due_at FROM outbox WHERE job_id = \(job.uuid)").first?.decode(at: 0, as: Date.self)
     }
 
+    /// This moment by the server's clock.
+    package func now() async throws -> Date {
+        try #require(try await pool.query("SELECT clock_timestamp()").first).decode(at: 0, as: Date.self)
+    }
+
     /// Marks all doorbells as rung, as a dispatcher would.
     package func silence() async throws {
         try await pool.execute("UPDATE outbox SET rung_at = clock_timestamp(), rings = rings + 1 WHERE rung_at IS NULL")

@@ -49,7 +49,8 @@ struct ShutdownTests {
                 return .completed(StepResult())
             }
             let job = try await scene.database.begin()
-            let place = try await scene.database.dueAt(job)
+            // What would begin from here on comes later.
+            let place = try await scene.database.now()
             let hasty = EngineScene.configuration("first", drain: .milliseconds(100))
             try await scene.withWorker(handlers, hasty) { worker in
                 try await eventually("it runs") { gate.inside == 1 }
@@ -57,7 +58,8 @@ struct ShutdownTests {
                 await worker.ended()
             }
             #expect(gate.cancelled == 1)
-            #expect(try await scene.database.dueAt(job) == place, "it does not go behind its institution's backlog")
+            let due = try #require(try await scene.database.dueAt(job))
+            #expect(due <= place, "it does not go behind its institution's backlog")
             var details = try await scene.database.details(job)
             #expect(details.steps[0].state == .queued)
             #expect(details.steps[0].failures == 0)
