@@ -47,17 +47,26 @@ struct TableReader: ~Copyable {
 
     /// - Throws: `RosterError` if the table is not the one that was extracted.
     init(_ table: RosterTable, of snapshot: RosterSnapshot, meter: ConversionMeter) throws {
-        kind = table.kind
-        isDelta = table.mode == .delta
-        holdsNUL = table.holdsNUL
-        fileName = table.file
-        self.meter = meter
         var scanner = try CSVScanner(path: snapshot.path(of: table))
         guard try scanner.next() else {
             throw RosterError(
                 .snapshotDamaged, file: table.file, detail: "the table is empty", remedy: "Extract the roster again.")
         }
-        header = try RosterHeader(kind: table.kind, names: scanner.fields, file: table.file)
+        let header = try RosterHeader(kind: table.kind, names: scanner.fields, file: table.file)
+        self.init(table, header, meter, scanner)
+    }
+
+    /// Apart from the other, which throws: Swift 6.3 optimises a throwing initialiser that moves its scanner into
+    /// `self` so that it frees the scanner's buffer at an address of its own making.
+    private init(
+        _ table: RosterTable, _ header: RosterHeader, _ meter: ConversionMeter, _ scanner: consuming CSVScanner
+    ) {
+        kind = table.kind
+        isDelta = table.mode == .delta
+        holdsNUL = table.holdsNUL
+        fileName = table.file
+        self.meter = meter
+        self.header = header
         essential = header.essentialPositions
         let namesUsers = table.kind == .roles || table.kind == .relationships
         idPosition = header.position(of: namesUsers || !header.has(.sourcedId) ? .userSourcedId : .sourcedId)

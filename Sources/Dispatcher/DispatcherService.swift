@@ -3,6 +3,7 @@ import FoundationEssentials
 import Jobs
 package import Logging
 import Metrics
+import NIOConcurrencyHelpers
 package import Postgres
 import ServiceLifecycle
 import Storage
@@ -11,7 +12,8 @@ import Storage
 /// again that the broker did not take.
 ///
 /// The mark is committed before anything is published, so no lock is held while the broker is asked, and a worker that
-/// hears a bell at once finds nothing in its way. Whoever dies between the two is noticed by its silence, and what it
+/// hears a bell at once finds nothing in its way. While the broker's confirms are awaited, the next batch is decided: a
+/// step that is begun meanwhile does not wait for them. Whoever dies between the two is noticed by its silence, and what it
 /// rang is rung again: a bell may ring twice, but none is lost. Any number may run; one decides at a time, for a few
 /// milliseconds.
 ///
@@ -84,45 +86,87 @@ package struct DispatcherService: Service {
         await Task { try? await OutboxStore(database).leave(dispatcher: id) }.value
     }
 
-    private func ring(at wakes: AsyncStream<Void>) async {
+    /// What has to be said of the broker, and whether it took everything lately.
+    private struct Course {
         var outage = Outage()
-        var toldAt: ContinuousClock.Instant?
-        for await _ in wakes {
-            do {
-                while true {
-                    let batch = try await ringOnce()
-                    report(batch.refusal, toldAt: &toldAt)
-                    if batch.taken < configuration.batch { break }
-                }
-                if let seconds = outage.ended(at: Date()) {
-                    logger.info("The outbox drains again", metadata: [JobsKeys.Log.seconds: "\(seconds)"])
-                }
-            } catch {
-                if !Task.isCancelled, outage.began(at: Date()) {
-                    logger.warning("The outbox does not drain", metadata: [JobsKeys.Log.error: "\(error)"])
+        var refusalToldAt: ContinuousClock.Instant?
+        var hasTrouble = false
+    }
+
+    /// Batches whose confirms are awaited while the next is decided.
+    private static let underWayLimit = 4
+
+    private func ring(at wakes: AsyncStream<Void>) async {
+        let course = NIOLockedValueBox(Course())
+        await withTaskGroup(of: Void.self) { deliveries in
+            var underWay = 0
+            for await _ in wakes {
+                do {
+                    while let messages = try await next() {
+                        if underWay == Self.underWayLimit { await deliveries.next() } else { underWay += 1 }
+                        deliveries.addTask { await deliver(messages, course) }
+                        // What was put back is due at once; another look at it can wait for the next wake.
+                        let hasTrouble = course.withLockedValue { course in
+                            defer { course.hasTrouble = false }
+                            return course.hasTrouble
+                        }
+                        if hasTrouble || messages.count < configuration.batch { break }
+                    }
+                    if let seconds = course.withLockedValue({ $0.outage.ended(at: Date()) }) {
+                        logger.info("The outbox drains again", metadata: [JobsKeys.Log.seconds: "\(seconds)"])
+                    }
+                } catch {
+                    reportOutage(error, course)
                 }
             }
         }
     }
 
+    private func deliver(_ messages: [StepMessage], _ course: NIOLockedValueBox<Course>) async {
+        do {
+            let (taken, refusal) = try await publish(messages)
+            if taken < messages.count { course.withLockedValue { $0.hasTrouble = true } }
+            if let refusal { report(refusal, course) }
+        } catch {
+            course.withLockedValue { $0.hasTrouble = true }
+            reportOutage(error, course)
+        }
+    }
+
+    private func reportOutage(_ error: any Error, _ course: NIOLockedValueBox<Course>) {
+        guard !Task.isCancelled, course.withLockedValue({ $0.outage.began(at: Date()) }) else { return }
+        logger.warning("The outbox does not drain", metadata: [JobsKeys.Log.error: "\(error)"])
+    }
+
     /// A queue that is missing or full is somebody's to mend, so it is told: once a minute while it lasts.
-    private func report(_ refusal: BrokerError?, toldAt: inout ContinuousClock.Instant?) {
-        guard let refusal else { return }
-        if let toldAt, .now - toldAt < .seconds(60) { return }
-        toldAt = .now
+    private func report(_ refusal: BrokerError, _ course: NIOLockedValueBox<Course>) {
+        let isNews = course.withLockedValue { course in
+            if let toldAt = course.refusalToldAt, .now - toldAt < .seconds(60) { return false }
+            course.refusalToldAt = .now
+            return true
+        }
+        guard isNews else { return }
         logger.error("The broker does not take some doorbells", metadata: [JobsKeys.Log.error: "\(refusal)"])
     }
 
-    /// Rings one batch.
+    /// Rings one batch, and waits for the broker's word.
     ///
     /// - Returns: how many doorbells were taken; 0 if the broker's answer to some is not known.
-    package func ringBatch() async throws -> Int { try await ringOnce().taken }
+    package func ringBatch() async throws -> Int {
+        guard let messages = try await next() else { return 0 }
+        return try await publish(messages).taken
+    }
 
-    private func ringOnce() async throws -> (taken: Int, refusal: BrokerError?) {
+    /// What is to be rung now, its tickets marked; nil if there is nothing.
+    private func next() async throws -> [StepMessage]? {
         // Nothing is marked that cannot be rung: while the broker is away, a look costs nothing.
         try publisher.requireConnection()
         let messages = try await reserve()
-        guard !messages.isEmpty else { return (0, nil) }
+        return messages.isEmpty ? nil : messages
+    }
+
+    /// Publishes what is marked, and puts back what the broker did not take.
+    private func publish(_ messages: [StepMessage]) async throws -> (taken: Int, refusal: BrokerError?) {
         let outcomes: [StepPublicationOutcome]
         do {
             outcomes = try await publisher.publish(messages.map(StepPublication.init))
