@@ -9,7 +9,9 @@ BUILD = swift build --explicit-target-dependency-import-check error
 # Tests that may run at once: each suite with servers is light on the processor and waits much.
 WIDTH ?= 4
 IMAGE ?= rosterline:latest
-SIMULATE = .build/debug/rosterline-sim demo --program .build/debug/rosterline
+# RELEASE=1 runs the demo as the image would run it: optimised.
+PROGRAMS = .build/$(if $(RELEASE),release,debug)
+SIMULATE = $(PROGRAMS)/rosterline-sim demo --program $(PROGRAMS)/rosterline
 
 .PHONY: help swift install build test chaos demo sync tsan format lint manifests image clean
 
@@ -37,9 +39,9 @@ chaos: swift ## Run the failure tests in full, some 40 minutes, and print one ta
 	$(BUILD) -c release --product rosterline-chaos
 	.build/release/rosterline-chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(SHORT),--short)
 
-demo: swift ## One night on this machine, with everything it needs; ONCE=1 ends by itself
+demo: swift ## One night on this machine, with everything it needs; ONCE=1 ends by itself, RELEASE=1 is optimised
 	@.ci/install build servers
-	$(BUILD)
+	$(if $(RELEASE),$(BUILD) -c release --product rosterline && $(BUILD) -c release --product rosterline-sim,$(BUILD))
 	$(SIMULATE) $(if $(ONCE),--once)
 
 sync: swift ## Run a OneRoster zip or folder through the same stack: make sync ROSTER=path.zip
