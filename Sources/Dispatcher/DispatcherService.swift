@@ -12,8 +12,8 @@ import Storage
 /// again that the broker did not take.
 ///
 /// The mark is committed before anything is published, so no lock is held while the broker is asked, and a worker that
-/// hears a bell at once finds nothing in its way. While the broker's confirms are awaited, the next batch is decided: a
-/// step that is begun meanwhile does not wait for them. Whoever dies between the two is noticed by its silence, and what
+/// hears a bell at once finds nothing in its way. While the broker's confirms are awaited, the next batch is decided:
+/// a step begun meanwhile does not wait for them. Whoever dies between the two is noticed by its silence, and what
 /// it rang is rung again: a bell may ring twice, but none is lost. Any number may run; one decides at a time, for a few
 /// milliseconds.
 ///

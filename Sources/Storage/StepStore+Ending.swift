@@ -113,6 +113,7 @@ extension StepStore {
         tickets_gone AS (
             DELETE FROM outbox o USING ended
             WHERE o.job_id = ended.job_id AND o.ordinal = ended.ordinal AND ended.state <> 'queued'
+            RETURNING o.institution_id
         ), rung AS (
             INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority, due_at)
             -- By the job's key: `concluded` has the same columns, but no index, so each of its rows would be read for each.
@@ -135,7 +136,14 @@ extension StepStore {
             WHERE EXISTS (SELECT FROM job_key) AND k.job_id = c.id AND c.finished_at IS NOT NULL AND k.scope <> 'window'
         ), bell AS (
             SELECT pg_notify('\(unescaped: OutboxStore.channel)', '')
-            FROM (SELECT due_at FROM rung UNION ALL SELECT due_at FROM let_go LIMIT 1) AS any_row
+            FROM (
+                SELECT due_at FROM rung UNION ALL SELECT due_at FROM let_go
+                -- Whoever was at its limit may have room now.
+                UNION ALL SELECT w.due_at FROM (SELECT DISTINCT institution_id FROM tickets_gone) AS g
+                CROSS JOIN LATERAL (SELECT o.due_at FROM outbox o WHERE o.institution_id = g.institution_id
+                    AND o.rung_at IS NULL AND o.after_job IS NULL LIMIT 1) AS w
+                LIMIT 1
+            ) AS any_row
         )
         """
 

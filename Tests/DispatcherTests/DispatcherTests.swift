@@ -133,26 +133,58 @@ struct DispatcherTests {
         }
     }
 
+    /// A dispatcher that looks by itself only once a minute, and hears the database.
+    private func whileListening(
+        _ database: EngineDatabase, _ publisher: StepPublisher, _ body: () async throws -> Void
+    ) async throws {
+        let listener = PostgresListener(
+            configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
+        let dispatcher = DispatcherService(
+            database: database.pool, bells: listener.notifications.map { _ in () }, publisher: publisher,
+            configuration: DispatcherConfiguration(interval: .seconds(60)), logger: EngineDatabase.logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await listener.run() }
+            group.addTask { try await dispatcher.run() }
+            defer { group.cancelAll() }
+            try await eventually("somebody listens") {
+                try await !database.pool.query(
+                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                ).isEmpty
+            }
+            try await body()
+        }
+    }
+
     @Test func `a new bell is rung at the database's call, long before the next look`() async throws {
         try await withDispatcher { database, _, _, publisher, consumer in
-            let listener = PostgresListener(
-                configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
-            let dispatcher = DispatcherService(
-                database: database.pool, bells: listener.notifications.map { _ in () }, publisher: publisher,
-                configuration: DispatcherConfiguration(interval: .seconds(60)), logger: EngineDatabase.logger)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await listener.run() }
-                group.addTask { try await dispatcher.run() }
-                defer { group.cancelAll() }
-                try await eventually("somebody listens") {
-                    try await !database.pool.query(
-                        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
-                    ).isEmpty
-                }
+            try await whileListening(database, publisher) {
                 let begin = ContinuousClock.now
                 let job = try await database.begin()
                 #expect(try await heard(consumer, atLeast: 1) == [StepID(job: job, ordinal: 1)])
                 #expect(ContinuousClock.now - begin < .seconds(10))
+            }
+        }
+    }
+
+    @Test func `an end lets the next step of an institution at its limit go, long before the next look`() async throws {
+        try await withDispatcher { database, _, _, publisher, consumer in
+            try await database.pool.execute("UPDATE institution SET concurrent_steps = 1")
+            try await whileListening(database, publisher) {
+                let requests = (0..<5).map { _ in
+                    JobRequest(.rosterSync, integration: database.integration, postedBy: "test", steps: [.extract])
+                }
+                try await database.jobs.begin(requests)
+                let begin = ContinuousClock.now
+                var ran: [JobID] = []
+                while ran.count < requests.count {
+                    let steps = try await heard(consumer, atLeast: 1)
+                    #expect(steps.count == 1)
+                    let lease = try await database.claim(steps[0].job).lease
+                    try await database.end(lease, .complete, as: .completed)
+                    ran.append(steps[0].job)
+                }
+                #expect(ran == requests.map(\.id))
+                #expect(ContinuousClock.now - begin < .seconds(30))
             }
         }
     }
