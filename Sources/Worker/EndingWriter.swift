@@ -12,7 +12,7 @@ import Storage
 /// for what is in it is written apart from its neighbours, so it harms none of them.
 final class EndingWriter: Sendable {
     /// Endings of one statement, at most.
-    static let batch = 500
+    static let batch = 1000
 
     private struct Pending {
         let ending: StepEnding
