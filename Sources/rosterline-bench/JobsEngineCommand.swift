@@ -26,10 +26,10 @@ struct JobsEngineCommand: AsyncParsableCommand {
     var seconds = 10
 
     @Option(help: "Steps that run at once.")
-    var slots = 1000
+    var slots = 2000
 
     @Option(help: "Messages that may be here unsettled.")
-    var prefetch = 2000
+    var prefetch = 4000
 
     func run() async throws {
         let engine = try EngineUnderTest()
