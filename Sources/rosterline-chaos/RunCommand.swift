@@ -33,6 +33,8 @@ struct RunCommand: AsyncParsableCommand {
             say("\(scenario.number). \(scenario.name) …")
             let result = try await scenario.run(on: stage, size: short ? .short : .long, seed: seed)
             results.append(result)
+            // A run of forty minutes that is stopped shall have said what it saw.
+            say("\(ScenarioTable([result]))")
             for note in result.notes { say("   \(note)") }
             for complaint in result.complaints { say("   \(complaint)") }
             if let kept = result.kept { say("   History and logs: \(kept)") }
