@@ -116,7 +116,7 @@ let package = Package(
         // Services: none imports another; they meet only in the program.
         target("Scheduler", ["Jobs", "Schedules", "Storage", "Postgres", logging, lifecycle]),
         target("Dispatcher", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
-        target("Worker", ["Jobs", "Storage", "Broker", "Postgres", logging, metrics, lifecycle, locks]),
+        target("Worker", ["Jobs", "Storage", "Broker", "Postgres", "EventLoops", logging, metrics, lifecycle, locks]),
         target(
             "Pipeline",
             [

@@ -41,6 +41,12 @@ package struct DispatcherService: Service {
     }
 
     package func run() async throws {
+        // It lives from one answer of Postgres's to the next.
+        await withTaskExecutorPreference(database.loop) { await dispatch() }
+        await leave()
+    }
+
+    private func dispatch() async {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
@@ -58,7 +64,6 @@ package struct DispatcherService: Service {
                 group.cancelAll()
             }
         }
-        await leave()
     }
 
     /// Says that this dispatcher lives, and takes over from those that do not.
@@ -195,12 +200,13 @@ package struct DispatcherService: Service {
     /// Decides who goes next and marks their tickets.
     private func reserve() async throws -> [StepMessage] {
         try await database.withTransaction { transaction in
-            let outbox = OutboxStore(transaction)
-            guard try await outbox.takeTurn() else { return [] }
-            let backlog = try await outbox.backlog(limit: configuration.batch)
+            guard let backlog = try await OutboxStore(transaction).takeTurn(limit: configuration.batch) else {
+                return []
+            }
             let room = min(configuration.batch, configuration.window - backlog.inFlight)
             let grants = DispatchPolicy.grants(backlog.lanes, batch: room, now: Date())
-            return grants.isEmpty ? [] : try await outbox.reserve(grants, dispatcher: id)
+            return grants.isEmpty
+                ? [] : try await OutboxStore.reserve(grants, dispatcher: id, committing: transaction)
         }
     }
 

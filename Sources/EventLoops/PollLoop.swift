@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import NIOConcurrencyHelpers
 
-/// One named thread that sleeps in poll(2), and the executor that actors which own a C handle pin themselves to.
+/// One named thread that sleeps in poll(2), and the executor of actors that own a C handle and of tasks that talk to
+/// them.
 ///
 /// A C library's handle must be used by one thread at a time, and its calls may take long enough to starve the
 /// cooperative pool. An actor whose `unownedExecutor` is a loop's runs there and nowhere else, so actor isolation is
@@ -19,13 +20,20 @@ import NIOConcurrencyHelpers
 /// ``wait(for:on:until:)`` wherever the C library would. Many actors share a loop; each blocks the others while it
 /// computes.
 ///
+/// A task that lives from one answer to the next runs on the loop of its connection, by
+/// `withTaskExecutorPreference(_:operation:)`: then neither the question nor the answer wakes another thread, which
+/// costs more than most statements. What computes for long belongs elsewhere, as does what blocks.
+///
 /// Cost: one thread and one eventfd for each loop; each turn is linear in the waits, which is fine for some hundreds of
 /// descriptors. Jobs enqueued on the loop's own thread cost no system call.
 ///
 /// Tried and dropped: `DispatchSource` (cancel handlers bring the bookkeeping back, and the thread has no name of its
 /// own), one thread for each connection (50 connections were 50 threads), `Synchronization.Mutex` (ThreadSanitizer does
 /// not see it).
-package final class PollLoop: SerialExecutor {
+package final class PollLoop: SerialExecutor, TaskExecutor {
+    /// The loop that the clients of a process share; never shut down.
+    package static let shared = PollLoop(name: "loop")
+
     typealias Machine = StateMachine<UnownedJob, CheckedContinuation<Readiness, Never>>
 
     /// As `top -H` shows it, cut to 15 bytes there.
@@ -174,7 +182,9 @@ extension PollLoop {
             }
             switch step {
             case .run(let jobs):
-                for job in jobs { unsafe job.runSynchronously(on: asUnowned) }
+                for job in jobs {
+                    unsafe job.runSynchronously(isolatedTo: asUnowned, taskExecutor: asUnownedTaskExecutor())
+                }
             case .poll(let entries, let timeout):
                 poll(entries, timeout: timeout, reusing: &descriptors)
             case .stop:

@@ -23,18 +23,20 @@ package final class PostgresListener: Service {
 
     /// - Parameter channels: as written in NOTIFY, exactly spelt.
     package init(
-        configuration: PostgresConfiguration, channels: [String], loops: PollLoopGroup = .shared, logger: Logger
+        configuration: PostgresConfiguration, channels: [String], loop: PollLoop = .shared, logger: Logger
     ) {
         self.configuration = configuration
         self.channels = channels
-        loop = loops.next()
+        self.loop = loop
         self.logger = logger
         (notifications, input) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1024))
     }
 
     /// Listens until the task is cancelled or a graceful shutdown begins.
     package func run() async throws {
-        await cancelWhenGracefulShutdown { await self.listenForEver() }
+        await withTaskExecutorPreference(loop) {
+            await cancelWhenGracefulShutdown { await self.listenForEver() }
+        }
         input.finish()
     }
 

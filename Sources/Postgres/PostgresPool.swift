@@ -11,7 +11,8 @@ package final class PostgresPool: Service, PostgresQuerying {
     typealias Machine = PoolStateMachine<PostgresConnection, CheckedContinuation<PostgresConnection, any Error>>
 
     package let configuration: PostgresConfiguration
-    private let loops: PollLoopGroup
+    /// Where all its connections live; tasks that do little but ask them had best run here.
+    package let loop: PollLoop
     private let logger: Logger
     private let machine: NIOLockedValueBox<Machine>
     private let commands: AsyncStream<Command>
@@ -24,9 +25,9 @@ package final class PostgresPool: Service, PostgresQuerying {
         case close(PostgresConnection)
     }
 
-    package init(configuration: PostgresConfiguration, loops: PollLoopGroup = .shared, logger: Logger) {
+    package init(configuration: PostgresConfiguration, loop: PollLoop = .shared, logger: Logger) {
         self.configuration = configuration
-        self.loops = loops
+        self.loop = loop
         self.logger = logger
         machine = NIOLockedValueBox(
             Machine(
@@ -112,32 +113,45 @@ package final class PostgresPool: Service, PostgresQuerying {
     }
 
     package func query(_ query: PostgresQuery) async throws -> PostgresRows {
-        try await withConnection { try await $0.query(query) }
+        try await visit { try await $0.query(query) }
     }
 
     @discardableResult
     package func execute(_ query: PostgresQuery) async throws -> Int {
-        try await withConnection { try await $0.execute(query) }
+        try await visit { try await $0.execute(query) }
     }
 
     package func pipeline(_ queries: [PostgresQuery]) async throws -> [PostgresRows] {
-        try await withConnection { try await $0.pipeline(queries) }
+        try await visit { try await $0.pipeline(queries) }
     }
 }
 
 extension PostgresPool {
     private func acquire() async throws -> PostgresConnection {
         while true {
-            let connection: PostgresConnection
-            if let idle = machine.withLockedValue({ $0.acquireIdle() }) {
-                connection = idle
-            } else {
-                connection = try await waitForConnection()
-            }
+            let connection = try await lease()
             // One that the server closed while it lay idle is noticed here, before anything is entrusted to it.
             if await connection.isStillAlive() { return connection }
             end(connection, isUsable: false)
         }
+    }
+
+    /// As ``withConnection(_:)``, but the body runs on the loop: a statement that needs no more than this goes there
+    /// and back once, and not three times.
+    private func visit<Result: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        while true {
+            let connection = try await lease()
+            let visit = await connection.visit(body)
+            end(connection, isUsable: visit.isUsable)
+            if let outcome = visit.outcome { return try outcome.get() }
+        }
+    }
+
+    private func lease() async throws -> PostgresConnection {
+        if let idle = machine.withLockedValue({ $0.acquireIdle() }) { return idle }
+        return try await waitForConnection()
     }
 
     private func waitForConnection() async throws -> PostgresConnection {
@@ -198,7 +212,7 @@ extension PostgresPool {
 
     private func connect() async {
         do {
-            let connection = try await PostgresConnection.connect(configuration, loop: loops.next(), logger: logger)
+            let connection = try await PostgresConnection.connect(configuration, loop: loop, logger: logger)
             perform(machine.withLockedValue { $0.connected(connection, now: .now) })
         } catch {
             let error =
@@ -218,6 +232,21 @@ extension PostgresConnection {
             return false
         }
         return true
+    }
+
+    /// Runs the body and ends what it left open.
+    /// - Returns: no outcome where the server has hung up on an idle connection, and the body was not begun.
+    func visit<Result: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async -> (outcome: Swift.Result<Result, any Error>?, isUsable: Bool) {
+        guard isStillAlive() else { return (nil, false) }
+        let outcome: Swift.Result<Result, any Error>
+        do {
+            outcome = .success(try await body(self))
+        } catch {
+            outcome = .failure(error)
+        }
+        return (outcome, await prepareForReuse())
     }
 
     /// Ends what a body left open; false when the connection is of no more use.

@@ -27,6 +27,12 @@ package struct PostgresTransaction: PostgresQuerying {
         try await connection.pipeline(queries)
     }
 
+    /// Runs a last statement and commits, in one round trip; the body returns next and asks nothing more.
+    /// - Throws: as ``PostgresConnection/withTransaction(isolation:_:)``.
+    package func commit(after query: PostgresQuery) async throws -> PostgresRows {
+        PostgresRows(result: try await connection.commit(after: [query]).first)
+    }
+
     /// See ``PostgresConnection/copyIn(_:from:)``.
     @discardableResult
     package func copyIn<Source: AsyncSequence & Sendable>(_ sql: String, from source: Source) async throws -> Int
@@ -104,10 +110,17 @@ extension PostgresConnection {
             prefix = nil
             return
         }
+        // The body's last statement took it along.
+        if handle?.isIdle == true { return }
+        _ = try await commit(after: [])
+    }
+
+    /// - Returns: the results of the statements.
+    func commit(after queries: [PostgresQuery]) async throws -> [PostgresResult] {
         do {
-            let tag = try await perform(["COMMIT"], operation: "commit").first?.commandTag
+            let results = try await perform(queries + ["COMMIT"], operation: "commit")
             // In a failed transaction, COMMIT succeeds and rolls back.
-            if tag == "COMMIT" { return }
+            if results.last?.commandTag == "COMMIT" { return results.dropLast() }
         } catch let error as PostgresError where error.code == .connectionLost || error.code == .timedOut || !isUsable {
             throw PostgresError(
                 .commitOutcomeUnknown, operation: "commit", remedy: "Look whether it happened before doing it again.",

@@ -30,18 +30,22 @@ package struct OutboxStore: Sendable {
     private static let isDue: PostgresQuery =
         "o.rung_at IS NULL AND o.after_job IS NULL AND o.due_at <= clock_timestamp()"
 
-    /// Takes the right to dispatch for this transaction. One dispatcher decides at a time, so that limits are exact; it
-    /// holds the right for a few milliseconds, and never while it talks to the broker.
+    /// Takes the right to dispatch for this transaction, and looks at the backlog, in one round trip.
+    ///
+    /// One dispatcher decides at a time, so that limits are exact; it holds the right for a few milliseconds, and never
+    /// while it talks to the broker.
     ///
     /// What the transaction writes is not waited for on its way to the disk: a mark that a crash forgets rings again.
-    /// - Returns: false if another one has it just now.
-    package func takeTurn() async throws -> Bool {
-        try await database.query(
-            """
+    /// - Returns: nil if another one has it just now.
+    package func takeTurn(limit: Int) async throws -> Backlog? {
+        let turn: PostgresQuery = """
             SELECT pg_try_advisory_xact_lock(\(Self.turnLock)) AS taken,
                 set_config('synchronous_commit', 'off', true) AS commits
             """
-        ).first?.decode("taken", as: Bool.self) ?? false
+        // A statement of its own: it sees what the one before us has committed.
+        let answers = try await database.pipeline([turn, Self.backlog(limit: limit)])
+        guard try answers[0].first?.decode("taken", as: Bool.self) == true else { return nil }
+        return try Self.backlog(answers[1])
     }
 
     /// "rosterdi" as a number.
@@ -98,32 +102,38 @@ package struct OutboxStore: Sendable {
     /// Institutions with tickets that are due, each looked up with one step over `outbox_waiting`, so that it costs who
     /// waits and not how many tickets there are. What is in flight is counted in `outbox_rung`, where there is a limit.
     package func backlog(limit: Int) async throws -> Backlog {
-        let rows = try await database.query(
-            """
-            WITH RECURSIVE waiting (institution_id) AS (
-                (SELECT institution_id FROM outbox WHERE rung_at IS NULL AND after_job IS NULL
-                 ORDER BY institution_id LIMIT 1)
-                UNION ALL
-                SELECT (SELECT o.institution_id FROM outbox o WHERE o.rung_at IS NULL AND o.after_job IS NULL
-                        AND o.institution_id > waiting.institution_id ORDER BY o.institution_id LIMIT 1)
-                FROM waiting WHERE waiting.institution_id IS NOT NULL
-            )
-            SELECT w.institution_id, n.weight::int, n.concurrent_steps - CASE WHEN n.concurrent_steps IS NOT NULL THEN (
-                    SELECT count(*) FROM outbox r WHERE r.institution_id = w.institution_id AND r.rung_at IS NOT NULL)::int END,
-                n.steps_per_minute, coalesce(n.burst, n.steps_per_minute), l.tokens,
-                greatest(l.refilled_at, '1970-01-01 00:00:00+00'), greatest(l.served_at, '1970-01-01 00:00:00+00'), d.due,
-                (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL)::int AS in_flight
-            FROM waiting w JOIN institution n ON n.id = w.institution_id JOIN lane l ON l.institution_id = n.id
-            CROSS JOIN LATERAL (
-                SELECT count(*)::int AS due FROM (
-                    SELECT FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
-                    JOIN outbox o ON o.institution_id = w.institution_id AND o.priority = q.priority AND \(Self.isDue)
-                    WHERE NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused)) LIMIT \(limit)
-                ) AS waiting_now
-            ) AS d
-            WHERE d.due > 0
-            """)
-        return try rows.reduce(into: Backlog()) { backlog, row in
+        try Self.backlog(await database.query(Self.backlog(limit: limit)))
+    }
+
+    private static func backlog(limit: Int) -> PostgresQuery {
+        """
+        WITH RECURSIVE waiting (institution_id) AS (
+            (SELECT institution_id FROM outbox WHERE rung_at IS NULL AND after_job IS NULL
+             ORDER BY institution_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT o.institution_id FROM outbox o WHERE o.rung_at IS NULL AND o.after_job IS NULL
+                    AND o.institution_id > waiting.institution_id ORDER BY o.institution_id LIMIT 1)
+            FROM waiting WHERE waiting.institution_id IS NOT NULL
+        )
+        SELECT w.institution_id, n.weight::int, n.concurrent_steps - CASE WHEN n.concurrent_steps IS NOT NULL THEN (
+                SELECT count(*) FROM outbox r WHERE r.institution_id = w.institution_id AND r.rung_at IS NOT NULL)::int END,
+            n.steps_per_minute, coalesce(n.burst, n.steps_per_minute), l.tokens,
+            greatest(l.refilled_at, '1970-01-01 00:00:00+00'), greatest(l.served_at, '1970-01-01 00:00:00+00'), d.due,
+            (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL)::int AS in_flight
+        FROM waiting w JOIN institution n ON n.id = w.institution_id JOIN lane l ON l.institution_id = n.id
+        CROSS JOIN LATERAL (
+            SELECT count(*)::int AS due FROM (
+                SELECT FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
+                JOIN outbox o ON o.institution_id = w.institution_id AND o.priority = q.priority AND \(Self.isDue)
+                WHERE NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused)) LIMIT \(limit)
+            ) AS waiting_now
+        ) AS d
+        WHERE d.due > 0
+        """
+    }
+
+    private static func backlog(_ rows: PostgresRows) throws -> Backlog {
+        try rows.reduce(into: Backlog()) { backlog, row in
             let (id, weight, room, perMinute, burst, tokens, refilledAt, servedAt, due, inFlight) = try row.decode(
                 (
                     Int64.self, Int.self, Int?.self, Int?.self, Int?.self, Double.self, Date.self, Date.self, Int.self,
@@ -162,36 +172,45 @@ package struct OutboxStore: Sendable {
     ///
     /// - Returns: what to publish once this is committed, institutions taking turns.
     package func reserve(_ grants: [Grant], dispatcher: Int64) async throws -> [StepMessage] {
-        let rows = try await database.query(
-            """
-            WITH granted AS (
-                SELECT * FROM unnest(\(grants.map(\.institution))::bigint[], \(grants.map(\.count))::bigint[],
-                    \(grants.map(\.tokens))::double precision[]) AS g (institution_id, count, tokens)
-            ), chosen AS (
-                SELECT t.job_id, t.ordinal, row_number() OVER (PARTITION BY g.institution_id ORDER BY t.priority, t.due_at)
-                    AS turn
-                FROM granted g CROSS JOIN LATERAL (
-                    SELECT o.job_id, o.ordinal, o.priority, o.due_at
-                    FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
-                    CROSS JOIN LATERAL (
-                        SELECT o.* FROM outbox o WHERE o.institution_id = g.institution_id AND o.priority = q.priority
-                            AND \(Self.isDue) AND NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused))
-                        ORDER BY o.due_at LIMIT g.count
-                    ) AS o
-                    ORDER BY o.priority, o.due_at LIMIT g.count
-                ) AS t
-            ), served AS (
-                UPDATE lane SET served_at = clock_timestamp(), tokens = coalesce(g.tokens, lane.tokens),
-                    refilled_at = CASE WHEN g.tokens IS NULL THEN lane.refilled_at ELSE clock_timestamp() END
-                FROM granted g WHERE lane.institution_id = g.institution_id
-            ), reserved AS (
-                UPDATE outbox o SET rung_at = clock_timestamp(), rung_by = \(dispatcher), rings = least(o.rings + 1, 30000)
-                FROM chosen c WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal
-                RETURNING o.job_id, o.ordinal, o.kind, o.version, c.turn
-            )
-            SELECT job_id, ordinal, kind, version FROM reserved ORDER BY turn
-            """)
-        return try rows.map(Self.message)
+        try await database.query(Self.reservation(grants, dispatcher: dispatcher)).map(Self.message)
+    }
+
+    /// As ``reserve(_:dispatcher:)``, and ends the transaction that the turn was taken in.
+    package static func reserve(
+        _ grants: [Grant], dispatcher: Int64, committing transaction: PostgresTransaction
+    ) async throws -> [StepMessage] {
+        try await transaction.commit(after: reservation(grants, dispatcher: dispatcher)).map(message)
+    }
+
+    private static func reservation(_ grants: [Grant], dispatcher: Int64) -> PostgresQuery {
+        """
+        WITH granted AS (
+            SELECT * FROM unnest(\(grants.map(\.institution))::bigint[], \(grants.map(\.count))::bigint[],
+                \(grants.map(\.tokens))::double precision[]) AS g (institution_id, count, tokens)
+        ), chosen AS (
+            SELECT t.job_id, t.ordinal, row_number() OVER (PARTITION BY g.institution_id ORDER BY t.priority, t.due_at)
+                AS turn
+            FROM granted g CROSS JOIN LATERAL (
+                SELECT o.job_id, o.ordinal, o.priority, o.due_at
+                FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
+                CROSS JOIN LATERAL (
+                    SELECT o.* FROM outbox o WHERE o.institution_id = g.institution_id AND o.priority = q.priority
+                        AND \(Self.isDue) AND NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused))
+                    ORDER BY o.due_at LIMIT g.count
+                ) AS o
+                ORDER BY o.priority, o.due_at LIMIT g.count
+            ) AS t
+        ), served AS (
+            UPDATE lane SET served_at = clock_timestamp(), tokens = coalesce(g.tokens, lane.tokens),
+                refilled_at = CASE WHEN g.tokens IS NULL THEN lane.refilled_at ELSE clock_timestamp() END
+            FROM granted g WHERE lane.institution_id = g.institution_id
+        ), reserved AS (
+            UPDATE outbox o SET rung_at = clock_timestamp(), rung_by = \(dispatcher), rings = least(o.rings + 1, 30000)
+            FROM chosen c WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal
+            RETURNING o.job_id, o.ordinal, o.kind, o.version, c.turn
+        )
+        SELECT job_id, ordinal, kind, version FROM reserved ORDER BY turn
+        """
     }
 
     private static func message(_ row: PostgresRow) throws -> StepMessage {

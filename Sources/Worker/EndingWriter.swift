@@ -1,3 +1,4 @@
+import EventLoops
 import FoundationEssentials
 import Jobs
 import Logging
@@ -26,17 +27,21 @@ final class EndingWriter: Sendable {
 
     private let state = NIOLockedValueBox(State())
     private let steps: StepStore
+    private let loop: PollLoop
     private let patience: Duration
     private let finished: @Sendable ([StepLease]) -> Void
     private let logger: Logger
 
     /// - Parameters:
+    ///   - loop: where the connections of `steps` live.
     ///   - patience: how long an ending is tried; the life of a lease.
     ///   - finished: is told, batch by batch, whose endings are written or can no longer be.
     init(
-        steps: StepStore, patience: Duration, logger: Logger, finished: @escaping @Sendable ([StepLease]) -> Void
+        steps: StepStore, loop: PollLoop, patience: Duration, logger: Logger,
+        finished: @escaping @Sendable ([StepLease]) -> Void
     ) {
         self.steps = steps
+        self.loop = loop
         self.patience = patience
         self.finished = finished
         self.logger = logger
@@ -55,7 +60,7 @@ final class EndingWriter: Sendable {
         }
         // A task of nobody's, so that nobody's cancellation stops it; it ends when nothing waits any more, and the
         // worker's end waits for `finished`.
-        if begins { Task { await writeAll() } }
+        if begins { Task(executorPreference: loop) { await self.writeAll() } }
     }
 
     private func writeAll() async {

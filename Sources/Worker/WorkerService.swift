@@ -1,4 +1,5 @@
 package import Broker
+import EventLoops
 import FoundationEssentials
 package import Jobs
 package import Logging
@@ -25,6 +26,7 @@ package struct WorkerService: Service {
     private let slots: SlotCount
     private let endings: EndingWriter
     private let outbox: OutboxStore
+    private let loop: PollLoop
     private let cancellations: any AsyncSequence<Void, Never> & Sendable
 
     /// - Parameter cancellations: says that somebody may have cancelled a job; only a hint that saves waiting for the
@@ -44,7 +46,8 @@ package struct WorkerService: Service {
             handlers: Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0) }), steps: StepStore(database),
             board: board, running: running, configuration: configuration, logger: logger)
         let store = StepStore(database)
-        self.endings = EndingWriter(steps: store, patience: configuration.lease, logger: logger) { leases in
+        self.loop = database.loop
+        self.endings = EndingWriter(steps: store, loop: loop, patience: configuration.lease, logger: logger) { leases in
             running.remove(leases)
             slots.give(leases.count)
         }
@@ -71,7 +74,8 @@ package struct WorkerService: Service {
                 await consumer.pause()
             }
             await withTaskCancellationHandler {
-                await takeAndRun()
+                // It lives from one answer of Postgres's to the next; the steps' own tasks run elsewhere.
+                await withTaskExecutorPreference(loop) { await takeAndRun() }
             } onCancel: {
                 slots.close()
             }
@@ -83,11 +87,13 @@ package struct WorkerService: Service {
     private func takeAndRun() async {
         await withTaskCancellationHandler {
             while let free = await slots.waitForFree(), let deliveries = await nextBatch(max: free) {
-                let claims = await claim(deliveries)
+                guard let claims = await claim(deliveries) else { continue }
                 slots.take(claims.count)
                 // Their leases are renewed and a drain knows of them from now on.
                 running.add(claims.map(\.lease))
                 for claim in claims { start(claim) }
+                // They do not wait for this.
+                try? await consumer.acknowledge(deliveries)
             }
             logger.info("The worker takes nothing new", metadata: [JobsKeys.Log.count: "\(running.leases.count)"])
             await interruptAfterDrain()
@@ -127,21 +133,20 @@ package struct WorkerService: Service {
         }
     }
 
-    /// Claims what was rung for, then acknowledges; a delivery whose claim failed comes again.
-    private func claim(_ deliveries: [StepDelivery]) async -> [StepStore.Claim] {
-        guard !deliveries.isEmpty else { return [] }
+    /// Claims what was rung for; a delivery whose claim failed comes again.
+    /// - Returns: nil where there is nothing to acknowledge.
+    private func claim(_ deliveries: [StepDelivery]) async -> [StepStore.Claim]? {
+        guard !deliveries.isEmpty else { return nil }
         do {
             let wanted = Set(deliveries.map(\.message.step))
-            let claims = try await steps.claim(Array(wanted), owner: configuration.name, for: configuration.lease)
-            try? await consumer.acknowledge(deliveries)
-            return claims
+            return try await steps.claim(Array(wanted), owner: configuration.name, for: configuration.lease)
         } catch {
             logger.warning(
                 "Could not claim steps; their doorbells ring again", metadata: [JobsKeys.Log.error: "\(error)"])
             // Without this pause a database that is down would be asked as fast as the broker can deliver.
             try? await Task.sleep(for: .seconds(1))
             for delivery in deliveries { try? await consumer.reject(delivery, requeue: true) }
-            return []
+            return nil
         }
     }
 

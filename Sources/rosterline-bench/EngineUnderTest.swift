@@ -90,19 +90,27 @@ struct EngineUnderTest: Sendable {
     /// Begins single jobs at a steady rate, and waits until all are completed.
     func latency(rate: Int, seconds: Int) async throws -> LatencyAnswer {
         try await withPool { pool in
-            let integration = try await integration(pool)
-            var planned: [UUID: Double] = [:]
-            let begin = Date().timeIntervalSince1970
-            for number in 0..<(rate * seconds) {
-                let moment = begin + Double(number) / Double(rate)
-                let pause = moment - Date().timeIntervalSince1970
-                if pause > 0 { try await Task.sleep(for: .seconds(pause)) }
-                let request = JobRequest(.rosterSync, integration: integration, postedBy: "bench", steps: [.extract])
-                planned[request.id.uuid] = moment
-                try await JobStore(pool).begin([request])
+            let planned = try await withTaskExecutorPreference(pool.loop) {
+                try await begin(rate * seconds, rate: rate, on: pool)
             }
             return try await completions(of: planned, pool)
         }
+    }
+
+    /// - Returns: when each was to be sent, in seconds since 1970.
+    private func begin(_ count: Int, rate: Int, on pool: PostgresPool) async throws -> [UUID: Double] {
+        let integration = try await integration(pool)
+        var planned: [UUID: Double] = [:]
+        let begin = Date().timeIntervalSince1970
+        for number in 0..<count {
+            let moment = begin + Double(number) / Double(rate)
+            let pause = moment - Date().timeIntervalSince1970
+            if pause > 0 { try await Task.sleep(for: .seconds(pause)) }
+            let request = JobRequest(.rosterSync, integration: integration, postedBy: "bench", steps: [.extract])
+            planned[request.id.uuid] = moment
+            try await JobStore(pool).begin([request])
+        }
+        return planned
     }
 
     private func completions(of planned: [UUID: Double], _ pool: PostgresPool) async throws -> LatencyAnswer {
@@ -185,16 +193,15 @@ extension EngineUnderTest {
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
             if let ends {
                 tasks.addTask {
                     for await _ in ends {}
                     if !Task.isCancelled { await group.triggerGracefulShutdown() }
                 }
             }
-            try await tasks.next()
-            if ends != nil, !tasks.isEmpty { try await tasks.next() }
-            tasks.cancelAll()
+            // A signal ends it before its count is full.
+            defer { tasks.cancelAll() }
+            try await group.run()
         }
     }
 }

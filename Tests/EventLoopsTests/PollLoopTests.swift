@@ -36,6 +36,8 @@ private actor Waiting {
         count += 1
     }
 
+    func thread() -> pthread_t { pthread_self() }
+
     func isOnLoop() -> Bool {
         loop.isIsolatingCurrentContext() == true
     }
@@ -165,10 +167,18 @@ struct PollLoopTests {
         loop.shutdown()
     }
 
-    @Test func `a group hands its loops out in turn`() {
-        let group = PollLoopGroup(name: "turn", count: 2)
-        let names = (0..<3).map { _ in group.next().name }
-        #expect(names == ["turn-0", "turn-1", "turn-0"])
-        group.shutdown()
+    @Test func `a task that prefers the loop stays on its thread, before an actor's answer and after it`() async {
+        let actor = Waiting(loop: loop)
+        let threads = await withTaskExecutorPreference(loop) {
+            let before = await thread()
+            let between = await actor.thread()
+            async let child = thread()
+            return [before, between, await child]
+        }
+        #expect(Set(threads).count == 1)
+        #expect(await thread() != threads[0])
+        loop.shutdown()
     }
+
+    private nonisolated func thread() async -> pthread_t { pthread_self() }
 }

@@ -8,7 +8,7 @@ import Testing
 enum PostgresFixture {
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    static let loop = PollLoopGroup.shared.next()
+    static let loop = PollLoop.shared
 
     static func configuration(_ database: PostgresServer.Database) -> PostgresConfiguration {
         PostgresConfiguration(

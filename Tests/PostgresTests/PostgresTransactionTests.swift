@@ -66,6 +66,28 @@ struct PostgresTransactionTests {
         }
     }
 
+    @Test func `a last statement takes the commit along, and one that fails undoes everything`() async throws {
+        try await withTable { (pool) async throws in
+            let changed = try await pool.withTransaction { (transaction) async throws in
+                try await transaction.execute("UPDATE accounts SET amount = 1 WHERE id = 1")
+                let rows = try await transaction.commit(
+                    after: "UPDATE accounts SET amount = 2 WHERE id = 2 RETURNING id")
+                #expect(try await amounts(pool) == [1, 2], "committed before the body ends")
+                return try rows.map { try $0.decode("id", as: Int.self) }
+            }
+            #expect(changed == [2])
+            let error = await #expect(throws: PostgresError.self) {
+                try await pool.withTransaction { (transaction) async throws in
+                    try await transaction.execute("UPDATE accounts SET amount = 3 WHERE id = 1")
+                    _ = try await transaction.commit(after: "SELECT 1/0")
+                }
+            }
+            #expect(error?.sqlState?.rawValue == "22012")
+            #expect(try await amounts(pool) == [1, 2])
+            #expect(try await pool.withTransaction { try await $0.commit(after: "SELECT 5 AS five").count } == 1)
+        }
+    }
+
     @Test func `a savepoint undoes only what came after it`() async throws {
         try await withTable { (pool) async throws in
             try await pool.withTransaction { (transaction) async throws in

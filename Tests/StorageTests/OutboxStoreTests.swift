@@ -65,11 +65,11 @@ struct OutboxStoreTests {
     @Test func `only one decides at a time`() async throws {
         try await EngineDatabase.with { database in
             try await database.pool.withTransaction { first in
-                #expect(try await OutboxStore(first).takeTurn())
-                let second = try await database.pool.withTransaction { try await OutboxStore($0).takeTurn() }
-                #expect(second == false)
+                #expect(try await OutboxStore(first).takeTurn(limit: 1) != nil)
+                let second = try await database.pool.withTransaction { try await OutboxStore($0).takeTurn(limit: 1) }
+                #expect(second == nil)
             }
-            #expect(try await database.pool.withTransaction { try await OutboxStore($0).takeTurn() })
+            #expect(try await database.pool.withTransaction { try await OutboxStore($0).takeTurn(limit: 1) } != nil)
         }
     }
 
