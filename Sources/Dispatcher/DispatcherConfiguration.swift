@@ -6,7 +6,7 @@ package struct DispatcherConfiguration: Sendable {
     package var interval: Duration
     /// How many doorbells go out together; 1 to 5 000, default 1 000.
     package var batch: Int
-    /// How many steps may be at the broker or running, over all institutions; default 10 000. What is beyond waits in
+    /// How many steps may be at the broker or running, over all institutions; default 1 000. What is beyond waits in
     /// the outbox, where it can still be put in order.
     package var window: Int
     /// How long a doorbell is put off whose queue is missing or full; default 10 s.
@@ -17,7 +17,7 @@ package struct DispatcherConfiguration: Sendable {
 
     package init(
         name: String = "dispatcher", interval: Duration = .milliseconds(500), batch: Int = 1000,
-        window: Int = 10_000, pause: Duration = .seconds(10), silence: Duration = .seconds(20)
+        window: Int = 1000, pause: Duration = .seconds(10), silence: Duration = .seconds(20)
     ) {
         self.name = name
         self.interval = interval

@@ -62,7 +62,11 @@ extension PollLoop {
         private var reserved: [Ticket: Bool] = [:]
         private var nextTicketNumber: UInt64 = 0
         private var isAsleep = false
-        private var hasLooked = true
+        private var batchesSinceLook = 0
+
+        /// Batches of jobs that may run before the descriptors are looked at again: a look is a system call, and a task
+        /// that goes from function to function is a batch each time.
+        static var batchesBetweenLooks: Int { 16 }
     }
 }
 
@@ -120,10 +124,10 @@ extension PollLoop.StateMachine {
     }
 
     mutating func nextStep(now: ContinuousClock.Instant) -> Step {
-        // Between two batches of jobs the descriptors are looked at, so that actors which keep each other busy starve
+        // Between batches of jobs the descriptors are looked at, so that actors which keep each other busy starve
         // nobody.
-        if !jobs.isEmpty, hasLooked || waits.isEmpty {
-            hasLooked = false
+        if !jobs.isEmpty, batchesSinceLook < Self.batchesBetweenLooks || waits.isEmpty {
+            batchesSinceLook = waits.isEmpty ? 0 : batchesSinceLook + 1
             defer { jobs = [] }
             return .run(jobs)
         }
@@ -148,7 +152,7 @@ extension PollLoop.StateMachine {
     /// ignored.
     mutating func finishPoll(ready: [(ticket: Ticket, found: Interest)], now: ContinuousClock.Instant) -> [Wakeup] {
         isAsleep = false
-        hasLooked = true
+        batchesSinceLook = 0
         var remaining = ready[...]
         return removeWaits { wait in
             while let first = remaining.first, first.ticket < wait.ticket { remaining = remaining.dropFirst() }

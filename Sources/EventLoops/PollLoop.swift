@@ -22,7 +22,8 @@ import NIOConcurrencyHelpers
 ///
 /// A task that lives from one answer to the next runs on the loop of its connection, by
 /// `withTaskExecutorPreference(_:operation:)`: then neither the question nor the answer wakes another thread, which
-/// costs more than most statements. What computes for long belongs elsewhere, as does what blocks.
+/// costs more than most statements. A task that does not prefer the loop leaves and enters it at each call of an actor
+/// on it, so an actor's long ways prefer it too. What computes for long belongs elsewhere, as does what blocks.
 ///
 /// Cost: one thread and one eventfd for each loop; each turn is linear in the waits, which is fine for some hundreds of
 /// descriptors. Jobs enqueued on the loop's own thread cost no system call.
@@ -82,18 +83,21 @@ package final class PollLoop: SerialExecutor, TaskExecutor {
     /// Suspends the caller until the descriptor is ready, the deadline has passed or the task is cancelled.
     ///
     /// The descriptor must stay open until the wait has ended; ``interrupt(descriptor:)`` ends it early. A caller
-    /// pinned to this loop is registered before any other job of the loop runs.
+    /// pinned to this loop, in a task that prefers it, is registered before any other job of the loop runs.
     /// - Parameter deadline: nil waits for ever.
     package func wait(
-        for interest: Interest, on descriptor: Int32, until deadline: ContinuousClock.Instant? = nil
+        for interest: Interest, on descriptor: Int32, until deadline: ContinuousClock.Instant? = nil,
+        isolation: isolated (any Actor)? = #isolation
     ) async -> Readiness {
-        await wait(descriptor: descriptor, interest: interest, deadline: deadline)
+        await wait(descriptor: descriptor, interest: interest, deadline: deadline, isolation: isolation)
     }
 
     /// Suspends the caller, with the precision of a millisecond, rounded up.
     /// - Returns: `.timedOut` when the time has come, `.cancelled` when the task was cancelled before.
-    package func sleep(until deadline: ContinuousClock.Instant) async -> Readiness {
-        await wait(descriptor: nil, interest: [], deadline: deadline)
+    package func sleep(
+        until deadline: ContinuousClock.Instant, isolation: isolated (any Actor)? = #isolation
+    ) async -> Readiness {
+        await wait(descriptor: nil, interest: [], deadline: deadline, isolation: isolation)
     }
 
     /// Resumes all waits on the descriptor with `.ready([])`, so that an actor that waits for input looks at its
@@ -121,10 +125,14 @@ extension PollLoop {
         state.withLockedValue { $0.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     }
 
-    private func wait(descriptor: Int32?, interest: Interest, deadline: ContinuousClock.Instant?) async -> Readiness {
+    private func wait(
+        descriptor: Int32?, interest: Interest, deadline: ContinuousClock.Instant?, isolation: isolated (any Actor)?
+    ) async -> Readiness {
         let ticket = state.withLockedValue { $0.machine.reserveTicket() }
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            // Without this the closure would leave the actor before it registers, and others could come between.
+            _ = isolation
+            return await withCheckedContinuation(isolation: isolation) { continuation in
                 let (wakeup, nudge) = state.withLockedValue {
                     $0.machine.register(
                         continuation, ticket: ticket, descriptor: descriptor, interest: interest, deadline: deadline)

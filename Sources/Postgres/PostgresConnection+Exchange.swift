@@ -2,7 +2,13 @@ import EventLoops
 
 extension PostgresConnection {
     /// Runs queries in one pipeline, in the caller's turn; prepares what is not prepared.
+    ///
+    /// Stays on the loop also where the caller's task does not prefer it.
     func perform(_ queries: [PostgresQuery], operation: String) async throws -> [PostgresResult] {
+        try await withTaskExecutorPreference(loop) { try await performInTurn(queries, operation: operation) }
+    }
+
+    private func performInTurn(_ queries: [PostgresQuery], operation: String) async throws -> [PostgresResult] {
         await takeTurn()
         defer { giveTurn() }
         // Inside a transaction, a failure has already spoilt it, and a second try could only fail.

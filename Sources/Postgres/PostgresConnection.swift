@@ -36,6 +36,8 @@ package actor PostgresConnection: PostgresQuerying {
     var exchange: PostgresExchange?
     /// Sent with the next statement: the BEGIN of a transaction that has done nothing yet.
     var prefix: String?
+    /// The transaction's last statement took its COMMIT along.
+    var isCommitted = false
     /// Since when the session's plans are kept.
     var plannedAt = ContinuousClock.now
     /// The copy that is being read, if any.

@@ -143,7 +143,7 @@ extension PostgresPool {
     ) async throws -> Result {
         while true {
             let connection = try await lease()
-            let visit = await connection.visit(body)
+            let visit = await withTaskExecutorPreference(loop) { await connection.visit(body) }
             end(connection, isUsable: visit.isUsable)
             if let outcome = visit.outcome { return try outcome.get() }
         }

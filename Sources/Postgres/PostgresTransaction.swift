@@ -102,6 +102,7 @@ extension PostgresConnection {
                 .protocolViolation, operation: "begin a transaction",
                 remedy: "The connection is in a transaction already; use withSavepoint inside it.")
         }
+        isCommitted = false
         prefix = "BEGIN ISOLATION LEVEL \(isolation.rawValue)"
     }
 
@@ -110,24 +111,28 @@ extension PostgresConnection {
             prefix = nil
             return
         }
-        // The body's last statement took it along.
-        if handle?.isIdle == true { return }
-        _ = try await commit(after: [])
+        if !isCommitted { _ = try await commit(after: []) }
     }
 
     /// - Returns: the results of the statements.
     func commit(after queries: [PostgresQuery]) async throws -> [PostgresResult] {
+        // Nothing is open after a COMMIT that failed; another one would only be warned of.
+        let isOpen = prefix != nil || handle?.isIdle != true
+        let operation = queries.isEmpty ? "commit" : "run a statement and commit"
         do {
-            let results = try await perform(queries + ["COMMIT"], operation: "commit")
+            let results = isOpen ? try await perform(queries + ["COMMIT"], operation: operation) : []
             // In a failed transaction, COMMIT succeeds and rolls back.
-            if results.last?.commandTag == "COMMIT" { return results.dropLast() }
-        } catch let error as PostgresError where error.code == .connectionLost || error.code == .timedOut || !isUsable {
+            if results.last?.commandTag == "COMMIT" {
+                isCommitted = true
+                return results.dropLast()
+            }
+        } catch let error as PostgresError where !isUsable {
             throw PostgresError(
-                .commitOutcomeUnknown, operation: "commit", remedy: "Look whether it happened before doing it again.",
+                .commitOutcomeUnknown, operation: operation, remedy: "Look whether it happened before doing it again.",
                 sqlState: error.sqlState, isTransient: true, details: error.details)
         }
         throw PostgresError(
-            .rolledBack, operation: "commit", remedy: "Let the failure of a statement leave the transaction's body.")
+            .rolledBack, operation: operation, remedy: "Let the failure of a statement leave the transaction's body.")
     }
 
     /// Leaves no transaction open; closes the connection when that fails. Does nothing outside a transaction.

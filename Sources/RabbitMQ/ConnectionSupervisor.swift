@@ -119,7 +119,7 @@ final class ConnectionSupervisor<Session: RabbitMQSession>: Sendable {
                 logConnected(host, epoch: epoch, lostAt: lostAt)
                 lostAt = nil
                 announce(session, host: host, epoch: epoch)
-                failure = await session.run()
+                failure = await withTaskExecutorPreference(loop) { await session.run() }
                 await session.close()
             } catch {
                 failure = error

@@ -39,12 +39,13 @@ package struct OutboxStore: Sendable {
     /// - Returns: nil if another one has it just now.
     package func takeTurn(limit: Int) async throws -> Backlog? {
         let turn: PostgresQuery = """
-            SELECT pg_try_advisory_xact_lock(\(Self.turnLock)) AS taken,
+            SELECT set_config('rosterline.turn', pg_try_advisory_xact_lock(\(Self.turnLock))::text, true) AS taken,
                 set_config('synchronous_commit', 'off', true) AS commits
             """
-        // A statement of its own: it sees what the one before us has committed.
-        let answers = try await database.pipeline([turn, Self.backlog(limit: limit)])
-        guard try answers[0].first?.decode("taken", as: Bool.self) == true else { return nil }
+        // A statement of its own: it sees what the one before us has committed. Who has no turn looks at nothing.
+        let look = Self.backlog(limit: limit, where: "current_setting('rosterline.turn', true) = 'true'")
+        let answers = try await database.pipeline([turn, look])
+        guard try answers[0].first?.decode("taken", as: String.self) == "true" else { return nil }
         return try Self.backlog(answers[1])
     }
 
@@ -102,13 +103,13 @@ package struct OutboxStore: Sendable {
     /// Institutions with tickets that are due, each looked up with one step over `outbox_waiting`, so that it costs who
     /// waits and not how many tickets there are. What is in flight is counted in `outbox_rung`, where there is a limit.
     package func backlog(limit: Int) async throws -> Backlog {
-        try Self.backlog(await database.query(Self.backlog(limit: limit)))
+        try Self.backlog(await database.query(Self.backlog(limit: limit, where: "true")))
     }
 
-    private static func backlog(limit: Int) -> PostgresQuery {
+    private static func backlog(limit: Int, where condition: PostgresQuery) -> PostgresQuery {
         """
         WITH RECURSIVE waiting (institution_id) AS (
-            (SELECT institution_id FROM outbox WHERE rung_at IS NULL AND after_job IS NULL
+            (SELECT institution_id FROM outbox WHERE rung_at IS NULL AND after_job IS NULL AND \(condition)
              ORDER BY institution_id LIMIT 1)
             UNION ALL
             SELECT (SELECT o.institution_id FROM outbox o WHERE o.rung_at IS NULL AND o.after_job IS NULL
@@ -151,6 +152,7 @@ package struct OutboxStore: Sendable {
         }
     }
 
+    private static let kinds = StepKind.allCases.map(\.rawValue)
     private static let priorities = JobPriority.allCases.map(\.rawValue)
 
     /// What one institution may ring now.
@@ -168,7 +170,8 @@ package struct OutboxStore: Sendable {
     }
 
     /// Marks tickets as rung, for each institution those of the least priority number that have been due the longest,
-    /// and writes the buckets down. Served by `outbox_waiting`.
+    /// and writes the buckets down. Served by `outbox_waiting`. Kinds that this version does not know are left to one
+    /// that does.
     ///
     /// - Returns: what to publish once this is committed, institutions taking turns.
     package func reserve(_ grants: [Grant], dispatcher: Int64) async throws -> [StepMessage] {
@@ -195,7 +198,8 @@ package struct OutboxStore: Sendable {
                 FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)
                 CROSS JOIN LATERAL (
                     SELECT o.* FROM outbox o WHERE o.institution_id = g.institution_id AND o.priority = q.priority
-                        AND \(Self.isDue) AND NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused))
+                        AND \(Self.isDue) AND o.kind = ANY(\(Self.kinds)::text[])
+                        AND NOT (EXISTS (SELECT FROM pause) AND \(Self.isPaused))
                     ORDER BY o.due_at LIMIT g.count
                 ) AS o
                 ORDER BY o.priority, o.due_at LIMIT g.count

@@ -10,7 +10,7 @@ import Storage
 /// Takes doorbells from the broker, claims their steps in Postgres, and runs them.
 ///
 /// The life of a delivery: it names a step; the claim takes the step under a lease and a fencing token; only then is
-/// the delivery acknowledged, long before the work is done. So a message is lost or doubled without harm, and the
+/// the delivery acknowledged, beside the work. So a message is lost or doubled without harm, and the
 /// broker never waits for work. What the work ends with is written in one transaction with the next step's doorbell.
 ///
 /// Ending, in three stages: on a graceful shutdown nothing new is taken and running steps may finish; after

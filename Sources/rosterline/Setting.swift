@@ -104,7 +104,7 @@ extension Setting {
             "dispatcher.intervalSeconds", .seconds(0.01...60), default: "0.5",
             "Time between two looks into the outbox when nobody calls."),
         Setting(
-            "dispatcher.window", .whole(1...10_000_000), default: "10000",
+            "dispatcher.window", .whole(1...10_000_000), default: "1000",
             "Steps that may be at the broker or running, over all institutions; the others wait in the outbox."),
         Setting(
             "dispatcher.silenceSeconds", .seconds(1...600), default: "20",

@@ -44,12 +44,18 @@ struct PollLoopStateMachineTests {
     @Test func `busy actors do not starve descriptors`() {
         var machine = Machine()
         _ = begin("a", on: 7, in: &machine)
-        _ = machine.enqueue(1)
-        #expect(machine.nextStep(now: start).text == "run [1]")
-        _ = machine.enqueue(2)
-        #expect(machine.nextStep(now: start).text == "poll [7] 0.0 seconds")
-        _ = machine.finishPoll(ready: [], now: start)
-        #expect(machine.nextStep(now: start).text == "run [2]")
+        for round in 0..<2 {
+            for batch in 1...Machine.batchesBetweenLooks {
+                _ = machine.enqueue(batch)
+                #expect(machine.nextStep(now: start).text == "run [\(batch)]", "round \(round)")
+            }
+            _ = machine.enqueue(99)
+            #expect(machine.nextStep(now: start).text == "poll [7] 0.0 seconds", "round \(round)")
+            _ = machine.finishPoll(ready: [], now: start)
+            #expect(machine.nextStep(now: start).text == "run [99]")
+            #expect(machine.nextStep(now: start).text == "poll [7] nil")
+            _ = machine.finishPoll(ready: [], now: start)
+        }
     }
 
     @Test func `the nearest deadline bounds the sleep, and a passed one does not sleep`() {

@@ -27,6 +27,13 @@ private actor Waiting {
         await loop.sleep(until: .now + duration)
     }
 
+    /// Waits, with the interruption already at hand as the loop's next job.
+    func readableUntilInterrupted(_ descriptor: Int32) async -> Readiness {
+        let interruption = Task { self.interrupt(descriptor) }
+        defer { interruption.cancel() }
+        return await loop.wait(for: .readable, on: descriptor, until: .now + .seconds(10))
+    }
+
     func interrupt(_ descriptor: Int32) {
         loop.interrupt(descriptor: descriptor)
     }
@@ -84,6 +91,18 @@ struct PollLoopTests {
         await actor.increment()
         pipe.send()
         #expect(await readiness == .ready(.readable))
+        loop.shutdown()
+    }
+
+    @Test func `a wait of a task that prefers the loop begins before any other job of the loop runs`() async {
+        let actor = Waiting(loop: loop)
+        let output = pipe.output
+        for _ in 0..<50 {
+            let readiness = await withTaskExecutorPreference(loop) {
+                await actor.readableUntilInterrupted(output)
+            }
+            #expect(readiness == .ready([]))
+        }
         loop.shutdown()
     }
 

@@ -85,6 +85,15 @@ struct PostgresTransactionTests {
             #expect(error?.sqlState?.rawValue == "22012")
             #expect(try await amounts(pool) == [1, 2])
             #expect(try await pool.withTransaction { try await $0.commit(after: "SELECT 5 AS five").count } == 1)
+            // A constraint that is looked at by the COMMIT itself.
+            try await pool.execute("ALTER TABLE accounts ADD UNIQUE (amount) DEFERRABLE INITIALLY DEFERRED")
+            let swallowed = await #expect(throws: PostgresError.self) {
+                try await pool.withTransaction { (transaction) async throws in
+                    _ = try? await transaction.commit(after: "UPDATE accounts SET amount = 9")
+                }
+            }
+            #expect(swallowed?.code == .rolledBack)
+            #expect(try await amounts(pool) == [1, 2])
         }
     }
 

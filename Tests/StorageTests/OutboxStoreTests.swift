@@ -73,6 +73,41 @@ struct OutboxStoreTests {
         }
     }
 
+    @Test func `who takes the next turn sees what the one before has marked`() async throws {
+        try await EngineDatabase.with { database in
+            let requests = (0..<3).map { _ in
+                JobRequest(.rosterSync, integration: database.integration, postedBy: "test")
+            }
+            try await database.jobs.begin(requests)
+            let looks = try await database.pool.withTransaction { transaction in
+                let look = try #require(try await OutboxStore(transaction).takeTurn(limit: 9))
+                let lane = try #require(look.lanes.first)
+                let grant = OutboxStore.Grant(institution: lane.institution, count: 2, tokens: nil)
+                let rung = try await OutboxStore.reserve([grant], dispatcher: 7, committing: transaction)
+                return (look.lanes.map(\.due), rung.count)
+            }
+            #expect(looks.0 == [3])
+            #expect(looks.1 == 2)
+            let next = try await database.pool.withTransaction { try await OutboxStore($0).takeTurn(limit: 9) }
+            #expect(next?.lanes.map(\.due) == [1])
+            #expect(next?.inFlight == 2)
+        }
+    }
+
+    @Test func `a kind of a newer version is left to a dispatcher that knows it`() async throws {
+        try await EngineDatabase.with { database in
+            let requests = (0..<3).map { _ in
+                JobRequest(.rosterSync, integration: database.integration, postedBy: "test")
+            }
+            try await database.jobs.begin(requests)
+            try await database.pool.execute(
+                "UPDATE outbox SET kind = 'of_tomorrow' WHERE job_id = \(requests[0].id.uuid)")
+            #expect(try await reserve(3, in: database) == [requests[1].id, requests[2].id])
+            let waiting = try await database.pool.query("SELECT count(*)::int AS n FROM outbox WHERE rung_at IS NULL")
+            #expect(try waiting.first?.decode("n") == 1)
+        }
+    }
+
     @Test(arguments: [
         (PauseStore.Scope.institution, "school"), (.integration, "school/nightly"), (.queue, "extract"),
         (.kind, "roster_sync"),
