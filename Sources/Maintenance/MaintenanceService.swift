@@ -27,6 +27,7 @@ package struct MaintenanceService: Service {
             var outage = Outage()
             var partitionsDue = ContinuousClock.now
             while !Task.isCancelled {
+                var pause = configuration.interval
                 do {
                     try await rescue()
                     try await ringAgain()
@@ -35,6 +36,10 @@ package struct MaintenanceService: Service {
                         try await keepPartitions()
                         _ = try await DeadStore(database).prune(olderThan: configuration.retention)
                         partitionsDue = .now + .seconds(3600)
+                    }
+                    // A lease that nobody renews is taken back when it ends, not up to an interval later.
+                    if let expiry = try await StepStore(database).untilNextExpiry() {
+                        pause = min(pause, max(expiry, Self.shortestPause))
                     }
                     _ = outage.ended(at: Date())
                 } catch is CancellationError {
@@ -45,10 +50,13 @@ package struct MaintenanceService: Service {
                             "Maintenance cannot reach its tables", metadata: [JobsKeys.Log.error: "\(error)"])
                     }
                 }
-                try? await Task.sleep(for: configuration.interval)
+                try? await Task.sleep(for: pause)
             }
         }
     }
+
+    /// Where a lease has ended and could not be taken back, since somebody else is at it.
+    private static let shortestPause = Duration.milliseconds(100)
 
     private func rescue() async throws {
         let store = StepStore(database)

@@ -13,6 +13,19 @@ extension StepStore {
         package let isParked: Bool
     }
 
+    /// How long until the first lease that is held runs out, by the database's clock; nil if none is held. Served as
+    /// ``rescue(rescueLimit:limit:)`` is.
+    package func untilNextExpiry() async throws -> Duration? {
+        let row = try await database.query(
+            """
+            SELECT extract(epoch FROM min(s.leased_until) - clock_timestamp())::float8 AS seconds
+            FROM outbox o JOIN step s ON s.job_id = o.job_id AND s.ordinal = o.ordinal
+            WHERE o.rung_at IS NOT NULL AND s.state = 'running'
+            """
+        ).first
+        return try row?.decode("seconds", as: Double?.self).map { .seconds($0) }
+    }
+
     /// Takes steps back whose lease has run out, by that and by nothing else: a long step is not a lost one. Served by
     /// the index `outbox_rung`, which holds what is in flight.
     ///

@@ -24,6 +24,7 @@ struct TextTable {
     static func cell(_ value: Double?) -> String {
         guard let value, value.isFinite else { return "-" }
         let size = abs(value)
+        if size == 0 { return "0" }
         if size >= 100 { return grouped(Int(value.rounded())) }
         let places = size >= 10 ? 1 : size >= 0.1 ? 2 : 4
         return fixed(value, places: places)

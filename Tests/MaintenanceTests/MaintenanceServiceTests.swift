@@ -11,13 +11,13 @@ import Testing
 @Suite(.postgres, .timeLimit(.minutes(1)))
 struct MaintenanceServiceTests {
     private func run(
-        _ database: EngineDatabase, _ recorder: LogRecorder, rescueLimit: Int = 3,
-        _ body: () async throws -> Void
+        _ database: EngineDatabase, _ recorder: LogRecorder, interval: Duration = .milliseconds(50),
+        rescueLimit: Int = 3, _ body: () async throws -> Void
     ) async throws {
         let service = MaintenanceService(
             database: database.pool,
             configuration: MaintenanceConfiguration(
-                interval: .milliseconds(50), rescueLimit: rescueLimit, patience: .seconds(60)),
+                interval: interval, rescueLimit: rescueLimit, patience: .seconds(60)),
             logger: recorder.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await service.run() }
@@ -47,6 +47,26 @@ struct MaintenanceServiceTests {
                 "A step was parked: every worker that took it stopped answering",
             ])
         #expect(recorder.lines.compactMap { $0.metadata["worker"]?.description } == ["gone", "gone too"])
+    }
+
+    @Test func `a lease that nobody renews is taken back when it ends, however rare the looks are`() async throws {
+        let recorder = LogRecorder()
+        try await EngineDatabase.with { database in
+            #expect(try await StepStore(database.pool).untilNextExpiry() == nil)
+            let held = try await database.claim(try await database.begin(), owner: "here").lease
+            let gone = try await database.claim(try await database.begin(), owner: "gone").lease
+            try await database.pool.execute(
+                """
+                UPDATE step SET leased_until = clock_timestamp() + interval '1 second'
+                WHERE job_id = \(gone.step.job.uuid) AND state = 'running'
+                """)
+            let expiry = try #require(try await StepStore(database.pool).untilNextExpiry())
+            #expect(expiry <= .seconds(1))
+            try await run(database, recorder, interval: .seconds(600)) {
+                try await eventually("it is queued") { try await database.step(gone.step.job).state == .queued }
+            }
+            #expect(try await database.step(held.step.job).state == .running)
+        }
     }
 
     @Test func `a step whose bell was lost is rung for again`() async throws {
