@@ -197,9 +197,18 @@ package struct DispatcherService: Service {
         return (unknown.isEmpty ? messages.count : 0, refusal)
     }
 
-    /// Decides who goes next and marks their tickets.
+    /// How many may wait for all of them to be rung for without an order; each look reads so many tickets at most.
+    private static let unorderedLimit = 64
+
+    /// Decides who goes next and marks their tickets; where nobody has to wait, there is nothing to decide.
     private func reserve() async throws -> [StepMessage] {
-        try await database.withTransaction { transaction in
+        if let messages = try await OutboxStore.ringAll(
+            limit: min(configuration.batch, Self.unorderedLimit), window: configuration.window, dispatcher: id,
+            in: database)
+        {
+            return messages
+        }
+        return try await database.withTransaction { transaction in
             guard let backlog = try await OutboxStore(transaction).takeTurn(limit: configuration.batch) else {
                 return []
             }

@@ -38,16 +38,19 @@ package struct OutboxStore: Sendable {
     /// What the transaction writes is not waited for on its way to the disk: a mark that a crash forgets rings again.
     /// - Returns: nil if another one has it just now.
     package func takeTurn(limit: Int) async throws -> Backlog? {
-        let turn: PostgresQuery = """
-            SELECT set_config('rosterline.turn', pg_try_advisory_xact_lock(\(Self.turnLock))::text, true) AS taken,
-                set_config('synchronous_commit', 'off', true) AS commits
-            """
-        // A statement of its own: it sees what the one before us has committed. Who has no turn looks at nothing.
-        let look = Self.backlog(limit: limit, where: "current_setting('rosterline.turn', true) = 'true'")
-        let answers = try await database.pipeline([turn, look])
+        // Who has no turn looks at nothing.
+        let look = Self.backlog(limit: limit, where: Self.hasTurn)
+        let answers = try await database.pipeline([Self.turn, look])
         guard try answers[0].first?.decode("taken", as: String.self) == "true" else { return nil }
         return try Self.backlog(answers[1])
     }
+
+    /// What it finds is for the statement behind it, which sees what the holder before us has committed.
+    static let turn: PostgresQuery = """
+        SELECT set_config('rosterline.turn', pg_try_advisory_xact_lock(\(turnLock))::text, true) AS taken,
+            set_config('synchronous_commit', 'off', true) AS commits
+        """
+    static let hasTurn: PostgresQuery = "current_setting('rosterline.turn', true) = 'true'"
 
     /// "rosterdi" as a number.
     private static let turnLock: Int64 = 0x726F_7374_6572_6469
@@ -152,7 +155,7 @@ package struct OutboxStore: Sendable {
         }
     }
 
-    private static let kinds = StepKind.allCases.map(\.rawValue)
+    static let kinds = StepKind.allCases.map(\.rawValue)
     private static let priorities = JobPriority.allCases.map(\.rawValue)
 
     /// What one institution may ring now.
@@ -219,7 +222,11 @@ package struct OutboxStore: Sendable {
 
     private static func message(_ row: PostgresRow) throws -> StepMessage {
         let (job, ordinal, kind, version) = try row.decode((UUID.self, Int16.self, String.self, Int16.self))
-        return StepMessage(
+        return try message(job, ordinal, kind, version)
+    }
+
+    static func message(_ job: UUID, _ ordinal: Int16, _ kind: String, _ version: Int16) throws -> StepMessage {
+        StepMessage(
             job: JobID(job), ordinal: ordinal,
             kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind"),
             version: version)

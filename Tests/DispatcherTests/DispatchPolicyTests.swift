@@ -79,7 +79,7 @@ import Testing
 }
 
 /// The same numbers in each run.
-private struct SeededGenerator: RandomNumberGenerator {
+struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
