@@ -100,7 +100,7 @@ extension StepStore {
                 UPDATE job SET state = 'cancelled', updated_at = clock_timestamp(), finished_at = clock_timestamp()
                 FROM ended WHERE job.id = ended.job_id
                 RETURNING job.id, job.finished_at
-            ), \(Self.afterwards)
+            ), \(Self.afterwards())
             SELECT job_id, ordinal, (SELECT count(*) FROM bell) AS bells FROM ended
             """)
         return try rows.map { row in

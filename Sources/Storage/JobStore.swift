@@ -58,6 +58,10 @@ package struct JobStore: Sendable {
             let isOurs = request.afterJob.map(ids.contains) ?? false
             return (ours: isOurs ? request.afterJob?.uuid : nil, other: isOurs ? nil : request.afterJob?.uuid)
         }
+        // Not said at all where nobody waits for a job: made ready, it is a fourth of the statement for one job.
+        let other: PostgresQuery =
+            after.allSatisfy { $0.other == nil }
+            ? "NULL" : "(SELECT j.id FROM job j WHERE j.id = t.after_other AND j.finished_at IS NULL FOR SHARE)"
         let rows = try await database.query(
             """
             WITH begun AS (
@@ -84,8 +88,7 @@ package struct JobStore: Sendable {
                     due_at, after_job)
                 SELECT t.job_id, 1, i.institution_id, i.id, t.job_kind, t.kind, t.version, t.priority,
                     -- The same moment as the step's, and in the order of the batch.
-                    coalesce(t.run_after, statement_timestamp() + t.place * interval '1 microsecond'), coalesce(t.after_ours,
-                        (SELECT j.id FROM job j WHERE j.id = t.after_other AND j.finished_at IS NULL FOR SHARE))
+                    coalesce(t.run_after, statement_timestamp() + t.place * interval '1 microsecond'), coalesce(t.after_ours, \(other))
                 FROM unnest(\(requests.map(\.id.uuid))::uuid[], \(requests.map(\.integration))::bigint[],
                     \(requests.map(\.kind.rawValue))::text[], \(requests.map { $0.steps.first?.rawValue })::text[],
                     \(requests.map(\.version))::smallint[], \(requests.map(\.priority.rawValue))::smallint[],

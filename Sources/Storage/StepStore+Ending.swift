@@ -42,7 +42,10 @@ extension StepStore {
     ///
     /// - Returns: the steps that were ended; whoever is missing had lost its lease, and nothing of it was written.
     package func end(_ endings: [StepEnding]) async throws -> Set<StepID> {
-        guard !endings.isEmpty else { return [] }
+        guard let first = endings.first else { return [] }
+        // As in `rung`: of one that comes alone, only the partition is opened that holds it.
+        let isAlone = endings.count == 1
+        let job: PostgresQuery = isAlone ? "\(first.lease.step.job.uuid)::uuid" : "ended.job_id"
         let rows = try await database.query(
             """
             WITH wanted AS (\(Self.wanted(endings))
@@ -79,7 +82,7 @@ extension StepStore {
                 UPDATE step SET state = 'queued', queued_at = clock_timestamp(), run_after = clock_timestamp()
                 FROM ended
                 WHERE ended.state IN ('completed', 'completed_with_warnings', 'skipped')
-                    AND step.job_id = ended.job_id AND step.ordinal = ended.ordinal + 1 AND step.state = 'pending'
+                    AND step.job_id = \(job) AND step.ordinal = ended.ordinal + 1 AND step.state = 'pending'
                 RETURNING step.job_id, step.ordinal, step.kind, step.version, step.run_after
             ), concluded AS (
                 UPDATE job SET updated_at = clock_timestamp(),
@@ -95,9 +98,9 @@ extension StepStore {
                         WHEN ended.state IN ('queued', 'waiting', 'held')
                             OR ended.job_id IN (SELECT job_id FROM following) THEN NULL
                         ELSE clock_timestamp() END
-                FROM ended WHERE job.id = ended.job_id
+                FROM ended WHERE job.id = \(job)
                 RETURNING job.id, job.finished_at
-            ), \(Self.afterwards)
+            ), \(Self.afterwards(of: isAlone ? job : "q.job_id"))
             SELECT job_id, ordinal, (SELECT count(*) FROM bell) AS bells FROM ended
             """)
         return Set(
@@ -109,7 +112,10 @@ extension StepStore {
 
     /// What the ends of steps and jobs mean for others: tickets that go or wait again, jobs that stood behind this one,
     /// keys that are free.
-    static let afterwards: PostgresQuery = """
+    ///
+    /// - Parameter job: names the job of a step `q` that is queued now.
+    static func afterwards(of job: PostgresQuery = "q.job_id") -> PostgresQuery {
+        """
         tickets_gone AS (
             DELETE FROM outbox o USING ended
             WHERE o.job_id = ended.job_id AND o.ordinal = ended.ordinal AND ended.state <> 'queued'
@@ -121,7 +127,7 @@ extension StepStore {
             FROM (
                 SELECT job_id, ordinal, kind, version, run_after FROM following
                 UNION ALL SELECT job_id, ordinal, kind, version, run_after FROM ended WHERE state = 'queued'
-            ) AS q JOIN job j ON j.id = q.job_id
+            ) AS q JOIN job j ON j.id = \(job)
             ON CONFLICT (job_id, ordinal) DO UPDATE SET rung_at = NULL, rung_by = NULL, due_at = excluded.due_at
             RETURNING due_at
         ), let_go AS (
@@ -146,6 +152,7 @@ extension StepStore {
             ) AS any_row
         )
         """
+    }
 
     /// What is to be written, as a table.
     ///
@@ -158,10 +165,20 @@ extension StepStore {
                 \(first.to.rawValue)::text AS state, \(first.outcome.rawValue)::text AS outcome, '{}' AS counts,
                 NULL::text AS reason, NULL::text AS error_code, NULL::text AS error_message,
                 NULL::timestamptz AS run_after, 0::smallint AS failures, 0::smallint AS throttles
-            FROM unnest(
-                \(endings.map(\.lease.step.job.uuid))::uuid[], \(endings.map(\.lease.step.ordinal))::smallint[],
-                \(endings.map(\.lease.token))::bigint[]
-            ) AS w (job_id, ordinal, token)
+            FROM (\(leases(endings.map(\.lease)))) AS w
+            """
+    }
+
+    private static func leases(_ leases: [StepLease]) -> PostgresQuery {
+        guard leases.count == 1, let lease = leases.first else {
+            return """
+                SELECT * FROM unnest(\(leases.map(\.step.job.uuid))::uuid[], \(leases.map(\.step.ordinal))::smallint[],
+                    \(leases.map(\.token))::bigint[]) AS l (job_id, ordinal, token)
+                """
+        }
+        return """
+            SELECT \(lease.step.job.uuid)::uuid AS job_id, \(lease.step.ordinal)::smallint AS ordinal,
+                \(lease.token)::bigint AS token
             """
     }
 

@@ -74,7 +74,7 @@ extension StepStore {
                     finished_at = CASE WHEN rescued.state = 'failed' THEN clock_timestamp() END
                 FROM rescued WHERE job.id = rescued.job_id
                 RETURNING job.id, job.finished_at
-            ), \(Self.afterwards)
+            ), \(Self.afterwards())
             SELECT job_id, ordinal, lease_owner, rescues::int, state, (SELECT count(*) FROM bell) AS bells FROM rescued
             """)
         return try rows.map { row in
