@@ -9,11 +9,13 @@ package struct LogOutput: Sendable {
         self.write = write
     }
 
-    /// Standard error, see ``LogPipe``.
+    /// Standard error, see ``LogPipe``; a process that ends waits up to a second for what is not written yet.
     package static let standardError: LogOutput = {
-        let pipe = LogPipe(descriptor: STDERR_FILENO)
+        atexit { _ = LogOutput.pipe.flush(within: .seconds(1)) }
         return LogOutput { pipe.line($0) }
     }()
+
+    private static let pipe = LogPipe(descriptor: STDERR_FILENO)
 
     func line(_ text: String) {
         write(text)

@@ -1,12 +1,16 @@
 import Glibc
 import NIOConcurrencyHelpers
 
-/// Writes lines to a descriptor without ever making a caller wait: lines are logged on the threads that renew leases.
+/// Writes lines to a descriptor without making the caller wait for its reader: lines are logged on the threads that
+/// renew leases.
 ///
-/// As a rule a line is written at once, with one `write` call, so that lines of several processes never mix and a crash
-/// loses none that was logged. While whoever reads the descriptor is behind, lines wait for a thread of their own,
-/// `waitingLimit` bytes of them; what is beyond that is counted, and the count written as soon as there is room. What
-/// still waits when the process ends is lost.
+/// As a rule a line is written at once, with one `write` call, so that lines of several processes do not mix and a crash
+/// loses none that was logged. While whoever reads the descriptor is behind, and for a line of more than 4 KiB, a thread
+/// of its own writes; up to twice `waitingLimit` wait for it. What is beyond that is counted, and the count written in
+/// its place.
+///
+/// Another process that writes to the same pipe can take the room between the look and the write; then the caller waits
+/// after all.
 package final class LogPipe: Sendable {
     /// A pipe that says it has room takes so much without blocking (POSIX's PIPE_BUF on Linux).
     private static let atOnce = 4096
@@ -29,15 +33,27 @@ package final class LogPipe: Sendable {
     package func line(_ text: String) {
         let bytes = Array(text.utf8)
         let startsDraining = state.withLockedValue { state in
-            if !state.isDraining, bytes.count <= Self.atOnce, hasRoom(timeout: 0) {
-                write(bytes)
-                return false
+            var rest = bytes[...]
+            if !state.isDraining, state.backlog.isEmpty, bytes.count <= Self.atOnce, hasRoom(timeout: 0) {
+                rest = writeSome(rest)
+                if rest.isEmpty { return false }
             }
-            state.backlog.add(bytes)
+            state.backlog.add(rest)
             defer { state.isDraining = true }
             return !state.isDraining
         }
         if startsDraining { drain() }
+    }
+
+    /// Waits until all lines are written.
+    /// - Returns: whether they are.
+    package func flush(within patience: Duration) -> Bool {
+        let deadline = ContinuousClock.now + patience
+        while state.withLockedValue({ $0.isDraining }) {
+            if ContinuousClock.now > deadline { return false }
+            usleep(1000)
+        }
+        return true
     }
 
     private func hasRoom(timeout milliseconds: Int32) -> Bool {
@@ -45,16 +61,12 @@ package final class LogPipe: Sendable {
         return unsafe Glibc.poll(&poll, 1, milliseconds) > 0
     }
 
-    /// A reader that is gone, or another failure of the call, costs the line and never the process.
-    private func write(_ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            if count < 0 && errno == EAGAIN && hasRoom(timeout: -1) { continue }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+    /// One call. A reader that is gone, or another failure, costs the line and never the process.
+    /// - Returns: what is still to be written.
+    private func writeSome(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let count = bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0 && (errno == EINTR || errno == EAGAIN) { return bytes }
+        return count > 0 ? bytes.dropFirst(count) : []
     }
 
     /// Starts a thread that writes what waits, and ends when nothing does any more.
@@ -68,8 +80,13 @@ package final class LogPipe: Sendable {
                 unsafe Unmanaged<LogPipe>.fromOpaque(argument).takeRetainedValue().runDrain()
                 return nil
             }, pipe)
-        precondition(status == 0, "no thread for log lines: error \(status)")
-        pthread_detach(thread)
+        if status == 0 {
+            pthread_detach(thread)
+        } else {
+            // Then the next line tries again.
+            unsafe Unmanaged<LogPipe>.fromOpaque(pipe).release()
+            state.withLockedValue { $0.isDraining = false }
+        }
     }
 
     private func runDrain() {
@@ -79,7 +96,13 @@ package final class LogPipe: Sendable {
             state.isDraining = !lines.isEmpty
             return lines.isEmpty ? nil : lines
         }) {
-            for line in lines { write(line) }
+            for line in lines {
+                var rest = line
+                while !rest.isEmpty {
+                    rest = writeSome(rest)
+                    if !rest.isEmpty { _ = hasRoom(timeout: -1) }
+                }
+            }
         }
     }
 }
@@ -87,7 +110,7 @@ package final class LogPipe: Sendable {
 /// Lines that wait for a slow reader: a queue with a limit, which counts what it cannot take.
 struct LogBacklog {
     private let limit: Int
-    private var lines: [[UInt8]] = []
+    private var lines: [ArraySlice<UInt8>] = []
     private var bytes = 0
     private var dropped = 0
 
@@ -96,8 +119,10 @@ struct LogBacklog {
         self.limit = limit
     }
 
-    mutating func add(_ line: [UInt8]) {
-        // Once a line is dropped, those behind it are too, until their number has been written in their place.
+    var isEmpty: Bool { lines.isEmpty && dropped == 0 }
+
+    mutating func add(_ line: ArraySlice<UInt8>) {
+        // Once a line is dropped, those behind it are too, until their number has been taken in their place.
         guard dropped == 0, bytes + line.count <= limit else {
             dropped += 1
             return
@@ -107,10 +132,10 @@ struct LogBacklog {
     }
 
     /// All that waits, oldest first, and how many lines are missing behind it.
-    mutating func take() -> [[UInt8]] {
+    mutating func take() -> [ArraySlice<UInt8>] {
         if dropped > 0 {
             lines.append(
-                Array("\(dropped) log lines are missing here: the reader of this process's log was too slow.\n".utf8))
+                Array("\(dropped) log lines are missing here: they came faster than they were read.\n".utf8)[...])
         }
         defer { (lines, bytes, dropped) = ([], 0, 0) }
         return lines

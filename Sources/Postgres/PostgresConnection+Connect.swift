@@ -60,10 +60,11 @@ extension PostgresConnection {
 
     private func parameters(for address: PostgresAddress) -> [(name: String, value: String)] {
         let timeout = configuration.statementTimeout.map { Int($0 / .milliseconds(1)) } ?? 0
-        // The rest fixes the spelling that the decoders rely on.
+        // A statement has to see what was committed before it began. The rest fixes the spelling that the decoders rely
+        // on.
         let options = """
             \(configuration.planning.options) -c statement_timeout=\(timeout) -c timezone=UTC -c datestyle=ISO \
-            -c bytea_output=hex -c extra_float_digits=1
+            -c bytea_output=hex -c extra_float_digits=1 -c default_transaction_isolation=read\\ committed
             """
         var parameters = [
             ("host", address.host), ("port", "\(configuration.port)"), ("dbname", configuration.database),

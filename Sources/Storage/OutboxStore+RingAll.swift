@@ -7,44 +7,52 @@ extension OutboxStore {
     /// into what their institutions may have in flight, no institution draws on a bucket, and nothing is paused. One
     /// round trip and one transaction, so that a step that comes alone does not pay for the order among many.
     ///
-    /// When an institution was served last is left as it is: an order is only kept where somebody has to wait.
+    /// Institutions take turns in what is returned. When one was served last is left as it is: that is only kept where
+    /// somebody has to wait.
     ///
     /// Served by `outbox_waiting` and `outbox_rung`.
     ///
     /// - Parameters:
-    ///   - limit: how many may wait at most, whether they are due or not; a few dozen, as it looks at all of them.
+    ///   - limit: how many may wait at most, due or not; a few dozen, as all of them are read.
     ///   - window: how many may be rung or running, over all institutions.
     /// - Returns: what to publish, which is nothing if another dispatcher has the turn; nil if there is something to
-    ///   decide, see ``takeTurn(limit:)``.
+    ///   decide, see ``takeTurn(limit:)``, or if Postgres wants the transaction repeated.
     package static func ringAll(
         limit: Int, window: Int, dispatcher: Int64, in database: PostgresPool
     ) async throws -> [StepMessage]? {
         let ring: PostgresQuery = """
             WITH waiting AS MATERIALIZED (
-                SELECT job_id, ordinal, institution_id, kind, due_at FROM outbox
-                WHERE rung_at IS NULL AND after_job IS NULL AND \(hasTurn) LIMIT \(limit + 1)
+                SELECT job_id, ordinal, institution_id, due_at <= clock_timestamp() AND kind = ANY(\(kinds)::text[]) AS is_due
+                FROM outbox WHERE rung_at IS NULL AND after_job IS NULL AND \(hasTurn) LIMIT \(limit + 1)
             ), verdict AS MATERIALIZED (
-                SELECT count(*) > \(limit) OR EXISTS (SELECT FROM pause)
-                    OR count(*) + (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL) > \(window)
+                -- Beyond the limit may be what is due.
+                SELECT count(*) > \(limit) OR count(*) FILTER (WHERE is_due) > 0 AND (
+                    EXISTS (SELECT FROM pause p WHERE p.until IS NULL OR p.until > clock_timestamp())
+                    OR count(*) FILTER (WHERE is_due) + (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL) > \(window)
                     OR EXISTS (
-                        SELECT FROM (SELECT institution_id, count(*) AS steps FROM waiting GROUP BY institution_id) AS w
-                        JOIN institution n ON n.id = w.institution_id
+                        SELECT FROM (
+                            SELECT institution_id, count(*) AS steps FROM waiting WHERE is_due GROUP BY institution_id
+                        ) AS w JOIN institution n ON n.id = w.institution_id
                         WHERE n.steps_per_minute IS NOT NULL OR n.concurrent_steps < w.steps + (
                             SELECT count(*) FROM outbox r WHERE r.institution_id = n.id AND r.rung_at IS NOT NULL)
-                    ) AS is_open
+                    )) AS is_open
                 FROM waiting
             ), rung AS (
                 UPDATE outbox o SET rung_at = clock_timestamp(), rung_by = \(dispatcher), rings = least(o.rings + 1, 30000)
                 FROM waiting w
-                WHERE NOT (SELECT is_open FROM verdict) AND o.job_id = w.job_id AND o.ordinal = w.ordinal
-                    AND w.due_at <= clock_timestamp() AND w.kind = ANY(\(kinds)::text[])
-                RETURNING o.job_id, o.ordinal, o.kind, o.version, o.priority, o.due_at
+                WHERE NOT (SELECT is_open FROM verdict) AND w.is_due AND o.job_id = w.job_id AND o.ordinal = w.ordinal
+                RETURNING o.job_id, o.ordinal, o.kind, o.version, o.institution_id, o.priority, o.due_at
             )
             SELECT v.is_open, r.job_id, r.ordinal, r.kind, r.version FROM verdict v LEFT JOIN rung r ON true
-            ORDER BY r.priority, r.due_at
+            ORDER BY row_number() OVER (PARTITION BY r.institution_id ORDER BY r.priority, r.due_at)
             """
         // Without BEGIN and COMMIT: what goes in one pipeline is one transaction.
-        let rows = try await database.pipeline([turn, ring])[1]
+        let rows: PostgresRows
+        do {
+            rows = try await database.pipeline([turn, ring])[1]
+        } catch let error as PostgresError where error.sqlState?.asksForNewTransaction == true {
+            return nil
+        }
         var messages: [StepMessage] = []
         for row in rows {
             let (isOpen, job, ordinal, kind, version) = try row.decode(

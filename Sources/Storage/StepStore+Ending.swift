@@ -43,7 +43,7 @@ extension StepStore {
     /// - Returns: the steps that were ended; whoever is missing had lost its lease, and nothing of it was written.
     package func end(_ endings: [StepEnding]) async throws -> Set<StepID> {
         guard let first = endings.first else { return [] }
-        // As in `rung`: of one that comes alone, only the partition is opened that holds it.
+        // As in `rung`: of one that comes alone, only the partition is read that holds it.
         let isAlone = endings.count == 1
         let job: PostgresQuery = isAlone ? "\(first.lease.step.job.uuid)::uuid" : "ended.job_id"
         let rows = try await database.query(

@@ -6,7 +6,8 @@ internal import Storage
 
 /// Writes down the statements with which the engine claims and ends steps, for the C program to do the same work with.
 ///
-/// They are those that the engine itself sends, recorded while it claims and ends two steps (one alone is written another way), so they cannot drift apart.
+/// They are those that the engine itself sends for a batch, recorded while it claims and ends two steps, so they cannot
+/// drift apart.
 /// The form of the file is described in `CJobBench/statements.c`.
 enum StatementExport {
     /// A token that appears nowhere else.
@@ -35,23 +36,23 @@ enum StatementExport {
             guard try await steps.end(endings).count == jobs.count else {
                 throw BenchError("The engine did not end its steps.")
             }
-            return begin.map { section("begin", $0, jobs: jobs) }.joined()
-                + recorder.take().map { section("complete", $0, jobs: jobs) }.joined()
+            return try begin.map { try section("begin", $0, jobs: jobs) }.joined()
+                + recorder.take().map { try section("complete", $0, jobs: jobs) }.joined()
         }
         try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
 
-    private static func section(_ phase: String, _ query: PostgresQuery, jobs: [JobID]) -> String {
+    private static func section(_ phase: String, _ query: PostgresQuery, jobs: [JobID]) throws -> String {
         var text = "statement \(phase) \(query.sql.utf8.count)\n\(query.sql)\n"
         for value in query.values {
-            let (form, content) = form(of: value.text, jobs: jobs)
+            let (form, content) = try form(of: value.text, jobs: jobs)
             text += "parameter \(value.type) \(form) \(content.utf8.count)\n\(content)\n"
         }
         return text
     }
 
     /// An array of two elements stands for a batch: it is repeated for each step, with its own ids and tokens.
-    private static func form(of text: String?, jobs: [JobID]) -> (form: String, content: String) {
+    private static func form(of text: String?, jobs: [JobID]) throws -> (form: String, content: String) {
         guard let text else { return ("null", "") }
         guard text.hasPrefix("{"), text.hasSuffix("}") else { return ("value", text) }
         let elements = text.dropFirst().dropLast().split(separator: ",").map { $0.filter { $0 != "\"" } }
@@ -59,7 +60,9 @@ enum StatementExport {
         if Set(elements.map { $0.lowercased() }) == Set(jobs.map { $0.uuid.uuidString.lowercased() }) {
             return ("job", "")
         }
-        guard Set(elements).count == 1 else { return ("value", text) }
+        guard Set(elements).count == 1 else {
+            throw BenchError("A statement has a value for each step that this export does not know: \(text)")
+        }
         return elements[0] == "\(token)" ? ("token", "") : ("each", elements[0])
     }
 }

@@ -145,6 +145,29 @@ struct EndingTests {
         }
     }
 
+    @Test func `jobs whose steps end together go on, and end, each by itself`() async throws {
+        try await EngineDatabase.with { database in
+            let jobs = [try await database.begin(), try await database.begin()]
+            for ordinal in Int16(1)...3 {
+                try await database.silence()
+                let steps = jobs.map { StepID(job: $0, ordinal: ordinal) }
+                let claims = try await database.steps.claim(steps, owner: "one", for: .seconds(30))
+                let endings = try claims.map {
+                    try #require(StepEnding($0.lease, event: .complete, outcome: .completed))
+                }
+                #expect(try await database.steps.end(endings) == Set(steps))
+                let next = ordinal < 3 ? jobs.map { StepID(job: $0, ordinal: ordinal + 1) } : []
+                #expect(Set(try await database.bells()) == Set(next))
+                for job in jobs {
+                    let details = try await database.details(job)
+                    #expect(details.job.state == (ordinal < 3 ? .inProgress : .completed))
+                    #expect(details.steps.filter { $0.state == .completed }.count == Int(ordinal))
+                    #expect(details.steps.filter { $0.state == .queued }.count == next.count / 2)
+                }
+            }
+        }
+    }
+
     @Test func `an event that the state does not allow makes no ending`() {
         let lease = StepLease(step: StepID(job: .random(), ordinal: 1), token: 1, owner: "one")
         #expect(StepEnding(lease, from: .waiting, event: .retry, outcome: .retry) == nil)
