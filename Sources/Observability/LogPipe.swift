@@ -4,10 +4,10 @@ import NIOConcurrencyHelpers
 /// Writes lines to a descriptor without making the caller wait for its reader: lines are logged on the threads that
 /// renew leases.
 ///
-/// As a rule a line is written at once, with one `write` call, so that lines of several processes do not mix and a crash
-/// loses none that was logged. While whoever reads the descriptor is behind, and for a line of more than 4 KiB, a thread
-/// of its own writes; up to twice `waitingLimit` wait for it. What is beyond that is counted, and the count written in
-/// its place.
+/// As a rule a line is written at once, with one `write` call, so that lines of several processes do not mix and a
+/// crash loses none that was logged. While whoever reads the descriptor is behind, and for a line of more than 4 KiB, a
+/// thread of its own writes; up to twice `waitingLimit` wait for it. What is beyond that is counted, and the count
+/// written in its place.
 ///
 /// Another process that writes to the same pipe can take the room between the look and the write; then the caller waits
 /// after all.
