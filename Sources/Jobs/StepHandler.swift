@@ -101,14 +101,12 @@ package struct NoCheckpoints: CheckpointSaving {
 /// The job that a step belongs to.
 package struct JobDescription: Sendable, Hashable {
     package let id: JobID
-    package let kind: JobKind
     package let institution: String
     /// JSON of the integration as it was when the job began; see `IntegrationSettings`.
     package let settings: String
 
-    package init(id: JobID, kind: JobKind, institution: String, settings: String) {
+    package init(id: JobID, institution: String, settings: String) {
         self.id = id
-        self.kind = kind
         self.institution = institution
         self.settings = settings
     }

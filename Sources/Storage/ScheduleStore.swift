@@ -39,14 +39,16 @@ package struct ScheduleStore: Sendable {
         """
 
     /// Takes schedules that are due, the most overdue first, and locks them for this transaction; those that another
-    /// scheduler has locked are passed over. Served by the index `schedule_due`, so a tick costs what is due.
+    /// scheduler has locked are passed over, and those of a kind that only a newer version knows. Served by the index
+    /// `schedule_due`, so a tick costs what is due.
     package func takeDue(now: Date, limit: Int) async throws -> [Stored] {
         try await database.query(Self.due(now: now, limit: limit)).map(Self.stored)
     }
 
     static func due(now: Date, limit: Int) -> PostgresQuery {
         """
-        SELECT \(columns) FROM schedule c WHERE c.next_at <= \(now)
+        SELECT \(columns) FROM schedule c
+        WHERE c.next_at <= \(now) AND c.kind = ANY(\(JobKind.allCases.map(\.rawValue))::text[])
         ORDER BY c.next_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
         """
     }

@@ -26,7 +26,8 @@ package struct StepStore: Sendable {
     }
 
     /// Takes the queued ones of these steps under a lease. A step that is not queued (any more) is not returned: its
-    /// doorbell was a double, or came for a step that has ended. Served by the primary key.
+    /// doorbell was a double, or came for a step that has ended. Nor is one of a kind that only a newer version knows:
+    /// it stays queued. Served by the primary key.
     ///
     /// - Parameters:
     ///   - steps: distinct steps, at most a few hundred.
@@ -53,6 +54,7 @@ package struct StepStore: Sendable {
                 FROM rung
                 WHERE step.job_id = rung.job_id AND step.ordinal = rung.ordinal AND step.state = 'queued'
                     AND step.run_after <= clock_timestamp() + interval '1 second'
+                    AND step.kind = ANY(\(OutboxStore.kinds)::text[])
                     AND NOT EXISTS (SELECT FROM stopped s WHERE s.job_id = rung.job_id AND s.ordinal = rung.ordinal)
                 RETURNING step.job_id, step.ordinal, step.kind, step.fencing_token, step.failures, step.throttles,
                     step.rescues, step.checkpoint
@@ -66,23 +68,21 @@ package struct StepStore: Sendable {
             )
             SELECT claimed.job_id, claimed.ordinal, claimed.kind, claimed.fencing_token, claimed.failures::int,
                 claimed.throttles::int, claimed.rescues::int, claimed.checkpoint,
-                job.kind, job.settings::text, institution.slug
+                job.settings::text, institution.slug
             FROM claimed JOIN job ON job.id = \(job) JOIN institution ON institution.id = job.institution_id
             """)
         return try rows.map { row in
-            let (job, ordinal, kind, token, failures, throttles, rescues, checkpoint, jobKind, settings, institution) =
+            let (job, ordinal, kind, token, failures, throttles, rescues, checkpoint, settings, institution) =
                 try row.decode(
                     (
                         UUID.self, Int16.self, String.self, Int64.self, Int.self, Int.self, Int.self, String?.self,
-                        String.self, String.self, String.self
+                        String.self, String.self
                     ))
             let id = JobID(job)
             return Claim(
                 lease: StepLease(step: StepID(job: id, ordinal: ordinal), token: token, owner: owner),
                 kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "step.kind"),
-                job: JobDescription(
-                    id: id, kind: try StorageError.known(JobKind(rawValue: jobKind), word: jobKind, column: "job.kind"),
-                    institution: institution, settings: settings),
+                job: JobDescription(id: id, institution: institution, settings: settings),
                 failures: failures, throttles: throttles, rescues: rescues, checkpoint: checkpoint)
         }
     }

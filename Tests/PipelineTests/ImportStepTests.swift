@@ -245,7 +245,7 @@ struct ImportStepTests {
             let settings = try EngineDatabase.nowhere.encoded()
             let context = StepContext(
                 lease: lease,
-                job: JobDescription(id: lease.step.job, kind: .rosterSync, institution: "school", settings: settings),
+                job: JobDescription(id: lease.step.job, institution: "school", settings: settings),
                 failures: 0, rescues: 0, progress: Silent(), logger: EngineDatabase.logger)
             guard case .skipped = try await step(scene).run(context) else {
                 Issue.record("it is not skipped")

@@ -45,6 +45,23 @@ struct ScheduleStoreTests {
         }
     }
 
+    @Test func `a schedule of a newer version is left to a scheduler that knows it, and says so to who asks for it`()
+        async throws
+    {
+        try await EngineDatabase.with { database in
+            try await put(database, "dance", next: moment)
+            try await put(database, "nightly", next: moment)
+            try await database.pool.execute("UPDATE schedule SET kind = 'dance' WHERE slug = 'dance'")
+            let store = ScheduleStore(database.pool)
+            #expect(try await store.takeDue(now: moment, limit: 9).map(\.slug) == ["nightly"])
+            let error = await #expect(throws: StorageError.self) {
+                try await store.take("dance", integration: database.integration)
+            }
+            #expect(error?.code == .unknownWord)
+            #expect(error?.message.contains("Upgrade this process") == true)
+        }
+    }
+
     @Test func `only what is due is taken, the most overdue first, paused or not`() async throws {
         try await EngineDatabase.with { database in
             try await put(database, "late", next: moment.addingTimeInterval(-10))
