@@ -27,6 +27,8 @@ package struct DispatcherService: Service {
     private let logger: Logger
     private let id = Int64.random(in: 1...Int64.max)
     private let rung = Counter(label: "rosterline_outbox_rung_total")
+    /// What the last decision found: while it is so, no look without one is worth its price.
+    private let somebodyWaits = NIOLockedValueBox(false)
 
     /// - Parameter bells: says that a ticket may be due; only a hint that saves waiting for the next poll.
     package init(
@@ -202,11 +204,13 @@ package struct DispatcherService: Service {
 
     /// Decides who goes next and marks their tickets; where nobody has to wait, there is nothing to decide.
     private func reserve() async throws -> [StepMessage] {
-        if let messages = try await OutboxStore.ringAll(
-            limit: min(configuration.batch, Self.unorderedLimit), window: configuration.window, dispatcher: id,
-            in: database)
-        {
-            return messages
+        let limit = min(configuration.batch, Self.unorderedLimit)
+        if !somebodyWaits.withLockedValue({ $0 }) {
+            if let messages = try await OutboxStore.ringAll(
+                limit: limit, window: configuration.window, dispatcher: id, in: database)
+            {
+                return messages
+            }
         }
         return try await database.withTransaction { transaction in
             guard let backlog = try await OutboxStore(transaction).takeTurn(limit: configuration.batch) else {
@@ -214,6 +218,9 @@ package struct DispatcherService: Service {
             }
             let room = min(configuration.batch, configuration.window - backlog.inFlight)
             let grants = DispatchPolicy.grants(backlog.lanes, batch: room, now: Date())
+            let due = backlog.lanes.reduce(0) { $0 + $1.due }
+            let granted = grants.reduce(0) { $0 + $1.count }
+            somebodyWaits.withLockedValue { $0 = granted < due || due > limit }
             return grants.isEmpty
                 ? [] : try await OutboxStore.reserve(grants, dispatcher: id, committing: transaction)
         }

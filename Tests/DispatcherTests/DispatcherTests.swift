@@ -72,6 +72,29 @@ struct DispatcherTests {
         }
     }
 
+    /// Who decides writes down when it served an institution; who rings for all does not.
+    @Test func `while somebody waits each look decides, and none does once nobody has to`() async throws {
+        try await withDispatcher { database, _, _, publisher, _ in
+            let dispatcher = dispatcher(database, publisher)
+            func ring() async throws -> Date {
+                #expect(try await dispatcher.ringBatch() == 1)
+                // As if its attempt had ended.
+                try await database.pool.execute("DELETE FROM outbox WHERE rung_at IS NOT NULL")
+                let lane = try await database.pool.query("SELECT greatest(served_at, 'epoch') AS at FROM lane")
+                return try #require(lane.first).decode("at")
+            }
+            try await database.pool.execute("UPDATE institution SET concurrent_steps = 1")
+            _ = try await database.begin()
+            #expect(try await ring() == Date(timeIntervalSince1970: 0), "one alone")
+            for _ in 0..<3 { _ = try await database.begin() }
+            var served: [Date] = []
+            for _ in 0..<3 { served.append(try await ring()) }
+            #expect(Set(served).count == 3 && served == served.sorted(), "the last of three is decided too")
+            _ = try await database.begin()
+            #expect(try await ring() == served.last)
+        }
+    }
+
     @Test func `without a broker every bell stays`() async throws {
         try await EngineDatabase.with { database in
             let job = try await database.begin()
