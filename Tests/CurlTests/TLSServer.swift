@@ -34,25 +34,45 @@ struct TLSServer: Sendable {
         ])
         guard status == 0 else { throw Unexpected(what: "openssl (apt-get install openssl): \(output)") }
         try Data("page".utf8).write(to: URL(filePath: folder + "/page"))
-        let port = try ScriptedServer.closedPort()
-        self.port = port
         self.certificate = certificate
-        process = try LocalServerProcess(
-            [
-                "nghttpd", "--address=127.0.0.1", "--htdocs=\(folder)", "--echo-upload", "\(port)", key,
-                certificate,
-            ],
-            log: folder + "/nghttpd.log"
-        )
+        // A port that is free now may be another test's a moment later.
+        var attempt = 1
+        while true {
+            let port = try ScriptedServer.closedPort()
+            let log = folder + "/nghttpd\(attempt).log"
+            let process = try LocalServerProcess(
+                [
+                    "nghttpd", "--address=127.0.0.1", "--htdocs=\(folder)", "--echo-upload", "\(port)", key,
+                    certificate,
+                ],
+                log: log
+            )
+            if try await Self.answers(process, port: port, certificate: certificate) {
+                (self.port, self.process) = (port, process)
+                return
+            }
+            try? await process.kill()
+            guard attempt < 5 else {
+                let words = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+                throw Unexpected(what: "nghttpd ended (apt-get install nghttp2-server): \(words)")
+            }
+            attempt += 1
+        }
+    }
+
+    /// Waits for an answer.
+    /// - Returns: false if the process ended before it gave one.
+    private static func answers(_ process: LocalServerProcess, port: Int, certificate: String) async throws -> Bool {
         try await withCurl {
             $0.caFile = certificate
         } _: { curl in
+            var hasEnded = false
             try await eventually {
-                guard await process.isRunning else {
-                    throw Unexpected(what: "nghttpd ended (apt-get install nghttp2-server)")
-                }
+                hasEnded = await !process.isRunning
+                if hasEnded { return true }
                 return (try? await curl.send(request("/page", port: port, scheme: "https"))) != nil
             }
+            return !hasEnded
         }
     }
 }
