@@ -118,13 +118,18 @@ package struct OutboxStore: Sendable {
             SELECT (SELECT o.institution_id FROM outbox o WHERE o.rung_at IS NULL AND o.after_job IS NULL
                     AND o.institution_id > waiting.institution_id ORDER BY o.institution_id LIMIT 1)
             FROM waiting WHERE waiting.institution_id IS NOT NULL
+        ), open_lane AS MATERIALIZED (
+            -- Here and not ticket by ticket: what is paused is what grows long, and would be read by each look.
+            SELECT institution_id FROM waiting WHERE NOT EXISTS (
+                SELECT FROM pause p WHERE p.scope = 'institution' AND p.target_id = waiting.institution_id
+                    AND (p.until IS NULL OR p.until > clock_timestamp()))
         )
         SELECT w.institution_id, n.weight::int, n.concurrent_steps - CASE WHEN n.concurrent_steps IS NOT NULL THEN (
                 SELECT count(*) FROM outbox r WHERE r.institution_id = w.institution_id AND r.rung_at IS NOT NULL)::int END,
             n.steps_per_minute, coalesce(n.burst, n.steps_per_minute), l.tokens,
             greatest(l.refilled_at, '1970-01-01 00:00:00+00'), greatest(l.served_at, '1970-01-01 00:00:00+00'), d.due,
             (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL)::int AS in_flight
-        FROM waiting w JOIN institution n ON n.id = w.institution_id JOIN lane l ON l.institution_id = n.id
+        FROM open_lane w JOIN institution n ON n.id = w.institution_id JOIN lane l ON l.institution_id = n.id
         CROSS JOIN LATERAL (
             SELECT count(*)::int AS due FROM (
                 SELECT FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)

@@ -135,6 +135,23 @@ struct OutboxStoreTests {
         }
     }
 
+    @Test func `the backlog of a paused institution is not read by each look`() async throws {
+        try await EngineDatabase.with { database in
+            try await database.jobs.begin(
+                (0..<300).map { _ in JobRequest(.rosterSync, integration: database.integration, postedBy: "test") })
+            try await PauseStore(database.pool).pause(.institution, "school", until: nil, reason: "Full.", by: "ana")
+            let read = try await database.pool.withTransaction { transaction in
+                #expect(try await OutboxStore(transaction).takeTurn(limit: 1000)?.lanes.isEmpty == true)
+                let rows = try await transaction.query(
+                    """
+                    SELECT (seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_xact_user_tables WHERE relname = 'outbox'
+                    """)
+                return try rows.first?.decode("read", as: Int.self)
+            }
+            #expect(try #require(read) < 10)
+        }
+    }
+
     @Test func `a pause ends by itself, and other targets go on meanwhile`() async throws {
         try await EngineDatabase.with { database in
             let pauses = PauseStore(database.pool)
