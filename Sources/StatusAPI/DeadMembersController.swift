@@ -1,10 +1,13 @@
+import HTTPTypes
 import Hummingbird
 import Jobs
 import Storage
 
-/// Orders about one member of a group of failures, as JSON; each answers with the group as it is then.
+/// Orders about one member of a group of failures, by page or program.
 struct DeadMembersController: Sendable {
     let operations: StatusOperations
+    /// What is answered, of the group as it is then.
+    let answer: @Sendable (DeadGroupView, HTTPResponse.Status) throws -> Response
 
     func addRoutes(to group: StatusGroup) {
         let step = group.group("{group}/steps/{id}/{ordinal}")
@@ -32,7 +35,7 @@ struct DeadMembersController: Sendable {
         let fields = try await ChangeFields.read(request, context, names: ["reason", "overtaken"])
         let reason = try fields.required("reason")
         let actor = RequestActor.name(of: request)
-        return try await answer(group, status: .accepted) {
+        return try await act(on: group, status: .accepted) {
             _ = try await $0.retry(
                 member, of: group, by: actor, reason: reason, includesOvertaken: fields.flag("overtaken"))
         }
@@ -42,7 +45,7 @@ struct DeadMembersController: Sendable {
         let group = try RequestParameters(request, context).deadGroup()
         let reason = try await ChangeFields.read(request, context, names: ["reason"]).required("reason")
         let actor = RequestActor.name(of: request)
-        return try await answer(group) { try await $0.discard(member, of: group, by: actor, reason: reason) }
+        return try await act(on: group) { try await $0.discard(member, of: group, by: actor, reason: reason) }
     }
 
     private func annotate(_ member: DeadMember, _ request: Request, _ context: StatusContext) async throws -> Response {
@@ -54,18 +57,18 @@ struct DeadMembersController: Sendable {
         }
         let note = try fields.text("note")
         let actor = RequestActor.name(of: request)
-        return try await answer(group) { try await $0.annotate(member, of: group, note: note, by: actor) }
+        return try await act(on: group) { try await $0.annotate(member, of: group, note: note, by: actor) }
     }
 
-    private func answer(
-        _ group: Int64, status: HTTPResponse.Status = .ok,
-        _ act: @escaping @Sendable (OperatorActions) async throws -> Void
+    private func act(
+        on group: Int64, status: HTTPResponse.Status = .ok,
+        _ order: @escaping @Sendable (OperatorActions) async throws -> Void
     ) async throws -> Response {
         let view = try await operations { actions in
-            try await act(actions)
+            try await order(actions)
             return try await actions.dead.group(group)
         }
         guard let view else { throw HTTPError(.notFound) }
-        return try JSONResponse.make(DeadGroupResponse(view), status: status)
+        return try answer(view, status)
     }
 }

@@ -67,6 +67,8 @@ struct DeadGroupPage: Sendable {
         let message: String
         let note: String?
         let isOvertaken: Bool
+        /// Where orders about this one go.
+        let orders: String
     }
 
     struct Message: Sendable {
@@ -76,6 +78,8 @@ struct DeadGroupPage: Sendable {
         let problem: String?
         let remark: String
         let deaths: Int64
+        let note: String?
+        let orders: String
     }
 
     struct Action: Sendable {
@@ -134,13 +138,15 @@ struct DeadGroupPage: Sendable {
             Step(
                 href: "/jobs/\($0.step.job)", job: $0.step.job.description, integration: $0.integration.name,
                 institution: $0.institution.name, failed: ZonedTime($0.failedAt, zone: nil), message: $0.message,
-                note: $0.note, isOvertaken: $0.isOvertaken)
+                note: $0.note, isOvertaken: $0.isOvertaken,
+                orders: "/dead/\(group.id)/steps/\($0.step.job)/\($0.step.ordinal)")
         }
         hasSteps = !steps.isEmpty
         messages = contents.messages.map {
             Message(
                 received: ZonedTime($0.receivedAt, zone: nil), step: $0.step?.description,
-                href: $0.step.map { "/jobs/\($0.job)" }, problem: $0.problem, remark: $0.remark, deaths: $0.deaths)
+                href: $0.step.map { "/jobs/\($0.job)" }, problem: $0.problem, remark: $0.remark, deaths: $0.deaths,
+                note: $0.note, orders: "/dead/\(group.id)/messages/\($0.id)")
         }
         hasMessages = !messages.isEmpty
         hasMore = contents.hasMore

@@ -15,6 +15,8 @@ struct OperationsPageController: Sendable {
         router.post("/dead/{group}/retry") { try await begin(.retry, $0, $1) }
         router.post("/dead/{group}/discard") { try await begin(.discard, $0, $1) }
         router.post("/dead/{group}/note", use: annotate)
+        DeadMembersController(operations: operations) { group, _ in Self.see("/dead/\(group.id)") }
+            .addRoutes(to: router.group("/dead"))
         router.get("/pauses", use: pauses)
         router.post("/pauses", use: pause)
         router.post("/pauses/resume", use: resume)

@@ -34,7 +34,9 @@ enum StatusRouter {
             OperationsController(operations: operations).addRoutes(to: router)
             ScheduleOrdersController(operations: operations).addRoutes(to: router.group("/api/v1/schedules"))
             DeadController(operations: operations).addRoutes(to: router.group("/api/v1/dead"))
-            DeadMembersController(operations: operations).addRoutes(to: router.group("/api/v1/dead"))
+            DeadMembersController(operations: operations) {
+                try JSONResponse.make(DeadGroupResponse($0), status: $1)
+            }.addRoutes(to: router.group("/api/v1/dead"))
             AuditController(operations: operations).addRoutes(to: router.group("/api/v1/audit"))
             OperationsPageController(
                 operations: operations, templates: templates, offersChanges: configuration.offersChanges(sources)

@@ -116,6 +116,43 @@ struct OperationsTests {
         }
     }
 
+    @Test func `each failed step of a group has its own buttons, which change that step alone`() async throws {
+        try await withFailure { fixture, job, group in
+            let path = "/dead/\(group)"
+            let orders = "\(path)/steps/\(job.uuidString.lowercased())/1"
+            let before = try await fixture.get(path, headers: Self.login).text
+            for verb in ["retry", "discard", "note"] { #expect(before.contains(#"action="\#(orders)/\#(verb)""#)) }
+            let noted = try await fixture.post("\(orders)/note", "note=Ask+the+district.", headers: Self.login)
+            #expect(noted.status == 303 && noted.headers[.location] == path)
+            #expect(try await fixture.get(path, headers: Self.login).text.contains("Ask the district."))
+            #expect(try await fixture.post("\(orders)/retry", "reason=", headers: Self.login).status == 400)
+            let again = try await fixture.post("\(orders)/retry", "reason=Mended.", headers: Self.login)
+            #expect(again.status == 303 && again.headers[.location] == path)
+            #expect(try await state(job, fixture) == "in_progress")
+            #expect(try await fixture.get("/audit", headers: Self.login).text.contains("mara (page)"))
+            // Somebody else has pressed it first.
+            #expect(try await fixture.post("\(orders)/discard", "reason=x", headers: Self.login).status == 404)
+            #expect(try await fixture.post("\(orders)/discard", "reason=x").status == 401)
+        }
+    }
+
+    @Test func `a step that a later job has overtaken says so, and is run again only by a button that says so`()
+        async throws
+    {
+        try await withFailure { fixture, job, group in
+            let integration: Int64? = try await fixture.pool.query("SELECT id FROM integration").first?.decode("id")
+            _ = try await SampleRows(database: fixture.pool).job(
+                try #require(integration), state: .completed, at: Date(timeIntervalSinceNow: 1))
+            let page = try await fixture.get("/dead/\(group)", headers: Self.login).text
+            #expect(page.contains(#"<button name="overtaken" value="true">Run again all the same</button>"#))
+            let orders = "/dead/\(group)/steps/\(job)/1"
+            #expect(try await fixture.post("\(orders)/retry", "reason=x", headers: Self.login).status == 409)
+            let again = try await fixture.post("\(orders)/retry", "reason=x&overtaken=true", headers: Self.login)
+            #expect(again.status == 303)
+            #expect(try await state(job, fixture) == "in_progress")
+        }
+    }
+
     @Test(arguments: [
         ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site"), ("Origin", "https://evil.example"),
     ])
