@@ -258,7 +258,8 @@ let package = Package(
                 "EngineTestSupport", "TestSupport", arguments, configuration, logging,
             ]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
-        tests("ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "TestSupport", logging]),
+        tests(
+            "ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "LocalServers", "TestSupport", logging]),
         tests("TidyTests", []),
     ],
     cLanguageStandard: .gnu2x

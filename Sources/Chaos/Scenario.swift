@@ -1,3 +1,5 @@
+import LocalServers
+
 /// One failure test: what is done to the cluster, and what must hold.
 package struct Scenario: Sendable {
     /// Its number in the list of failure tests; stable.
@@ -33,8 +35,11 @@ package struct Scenario: Sendable {
     ///   - seed: decides what happens when, as far as the operating system lets it.
     /// - Throws: what keeps it from being run at all; what goes wrong in it is in the result.
     package func run(on stage: ChaosStage, size: Size, seed: UInt64) async throws -> ScenarioResult {
+        let steal = StealTime()
         let trial = try await ChaosTrial.prepare(self, on: stage, size: size, seed: seed)
         try await trial.whileConnected { try await body(trial) }
-        return await trial.conclude()
+        var result = await trial.conclude()
+        result.stolen = steal.share
+        return result
     }
 }

@@ -10,6 +10,9 @@ package struct ScenarioResult: Sendable {
     package var doubled = 0
     package var figures: HistoryFigures?
     package var seconds = 0.0
+    /// The share of the processors that the machine's host kept for others meanwhile: 0 to 1. Where it is large, a
+    /// bound of time says little.
+    package var stolen = 0.0
     /// What went wrong; empty if it passed.
     package var complaints: [String] = []
     /// What is worth knowing, such as a measured time.
@@ -36,7 +39,7 @@ package struct ScenarioTable: Sendable, CustomStringConvertible {
     package var description: String {
         let header = [
             "#", "scenario", "jobs", "faults", "lost", "doubled", "rescues", "rescue p50", "rescue p99", "time",
-            "verdict",
+            "stolen", "verdict",
         ]
         let rows = [header] + results.map(Self.cells)
         let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -55,7 +58,8 @@ package struct ScenarioTable: Sendable, CustomStringConvertible {
         return [
             "\(result.number)", result.name, "\(result.jobs)", "\(result.faults)", "\(result.lost)",
             "\(result.doubled)", "\(result.figures?.rescues ?? 0)", seconds(delays.percentile(0.5)),
-            seconds(delays.percentile(0.99)), seconds(result.seconds), result.hasPassed ? "passed" : "FAILED",
+            seconds(delays.percentile(0.99)), seconds(result.seconds),
+            "\(Int((result.stolen * 100).rounded())) %", result.hasPassed ? "passed" : "FAILED",
         ]
     }
 

@@ -112,8 +112,8 @@ struct EngineUnderTest: Sendable {
         return planned
     }
 
-    /// As exact as the peers wait: a suspended task is woken over three threads, which would count as the engine's time.
-    /// The thread is a loop that has nothing else to do.
+    /// As exact as the peers wait: a suspended task is woken over three threads, which would count as the engine's
+    /// time. The thread is a loop that has nothing else to do.
     private static func block(until moment: Double) {
         let pause = moment - Date().timeIntervalSince1970
         if pause > 0 { Thread.sleep(forTimeInterval: pause) }
