@@ -49,7 +49,8 @@ package final class LogPipe: Sendable {
     /// - Returns: whether they are.
     package func flush(within patience: Duration) -> Bool {
         let deadline = ContinuousClock.now + patience
-        while state.withLockedValue({ $0.isDraining }) {
+        // Without a thread to write it, what waits stays: then this says so.
+        while state.withLockedValue({ $0.isDraining || !$0.backlog.isEmpty }) {
             if ContinuousClock.now > deadline { return false }
             usleep(1000)
         }

@@ -5,6 +5,11 @@ import Testing
 
 private struct Refusal: Error {}
 
+/// Where a transaction is when its task is cancelled.
+enum Place: CaseIterable {
+    case inTheMiddle, atTheStatementWithCommit, inAPipeline
+}
+
 @Suite(.postgres, .timeLimit(.minutes(1)))
 struct PostgresTransactionTests {
     func withTable(_ body: (PostgresPool) async throws -> Void) async throws {
@@ -112,12 +117,23 @@ struct PostgresTransactionTests {
         }
     }
 
-    @Test func `cancelling the task rolls back, and the connection is free again`() async throws {
+    @Test(arguments: Place.allCases)
+    func `cancelling the task rolls back, and the connection is free again`(place: Place) async throws {
         try await withTable { (pool) async throws in
             let task = Task {
+                let change: PostgresQuery = "UPDATE accounts SET amount = 1"
+                let sleep: PostgresQuery = "SELECT pg_sleep(50)"
+                guard place != .inAPipeline else {
+                    _ = try await pool.pipeline([change, sleep])
+                    return
+                }
                 try await pool.withTransaction { (transaction) async throws in
-                    try await transaction.execute("UPDATE accounts SET amount = 1")
-                    try await transaction.execute("SELECT pg_sleep(50)")
+                    try await transaction.execute(change)
+                    if place == .inTheMiddle {
+                        _ = try await transaction.query(sleep)
+                    } else {
+                        _ = try await transaction.commit(after: sleep)
+                    }
                 }
             }
             try await PostgresFixture.wait(for: "the transaction sleeps") {

@@ -1,5 +1,6 @@
 import Broker
 import Curl
+import EngineTestSupport
 import LocalServers
 import Logging
 import RabbitMQ
@@ -30,13 +31,13 @@ struct BrokerManagementTests {
         #expect(bare.contains { $0.words.contains("vanishes") })
         for policy in topology.policies { try await node.ctl(policy.commandArguments) }
         // The API shows what the queues tell it every 5 s.
-        try await eventually("our policies are enough") {
+        try await eventually(within: .seconds(40), "our policies are enough") {
             try await examine(url).contains { $0.words == "no setting of a queue can lose a message" }
         }
         #expect(try await examine(url).allSatisfy { $0.isWell })
         // A policy of a higher priority that somebody else has set for everything.
         try await node.ctl(["set_policy", "--priority", "99", "all", ".*", #"{"message-ttl":1000}"#])
-        try await eventually("it is refused, and named") {
+        try await eventually(within: .seconds(40), "it is refused, and named") {
             try await examine(url).contains { finding in
                 !finding.isWell && finding.words.contains("after 1000 ms")
                     && finding.remedy.contains("Policy 'all' applies now")
@@ -45,17 +46,6 @@ struct BrokerManagementTests {
         let refused = try await examine(url.replacing(node.password, with: "wrong"))
         #expect(refused.last?.words.contains("does not accept user and password") == true)
         try await node.stop()
-    }
-
-    private func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(40)
-        while try await !condition() {
-            guard ContinuousClock.now < deadline else {
-                Issue.record(what)
-                return
-            }
-            try await Task.sleep(for: .milliseconds(200))
-        }
     }
 
     @Test(arguments: ["", "host:15672", "https://host:15671", "amqp://a:b@host", "https://user@host"])

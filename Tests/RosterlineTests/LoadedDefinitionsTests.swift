@@ -1,5 +1,6 @@
 import Broker
 import Curl
+import EngineTestSupport
 import Foundation
 import LocalServers
 import Logging
@@ -42,7 +43,7 @@ struct LoadedDefinitionsTests {
         let management = try Self.management(of: node)
         let names = topology.queues.map(\.name)
         // The API shows what the queues tell it every 5 s.
-        try await eventually("all policies are seen") {
+        try await eventually(within: .seconds(40), "all policies are seen") {
             try await management.queues(named: names).allSatisfy { $0.policy != nil }
         }
         let findings = await BrokerExamination.examine(configuration, topology: topology) {
@@ -100,16 +101,5 @@ struct LoadedDefinitionsTests {
     private static func names(_ table: String) -> [String] {
         table.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) }
             .filter { !["name", "user"].contains($0) }
-    }
-
-    private func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(40)
-        while try await !condition() {
-            guard ContinuousClock.now < deadline else {
-                Issue.record(what)
-                return
-            }
-            try await Task.sleep(for: .milliseconds(200))
-        }
     }
 }
