@@ -65,7 +65,8 @@ struct DeadGroupPage: Sendable {
         let institution: String
         let failed: ZonedTime
         let message: String
-        let note: String?
+        /// Not `note`: where it is nil, the template would show the group's.
+        let ownNote: String?
         let isOvertaken: Bool
         /// Where orders about this one go.
         let orders: String
@@ -78,7 +79,7 @@ struct DeadGroupPage: Sendable {
         let problem: String?
         let remark: String
         let deaths: Int64
-        let note: String?
+        let ownNote: String?
         let orders: String
     }
 
@@ -138,7 +139,7 @@ struct DeadGroupPage: Sendable {
             Step(
                 href: "/jobs/\($0.step.job)", job: $0.step.job.description, integration: $0.integration.name,
                 institution: $0.institution.name, failed: ZonedTime($0.failedAt, zone: nil), message: $0.message,
-                note: $0.note, isOvertaken: $0.isOvertaken,
+                ownNote: $0.note, isOvertaken: $0.isOvertaken,
                 orders: "/dead/\(group.id)/steps/\($0.step.job)/\($0.step.ordinal)")
         }
         hasSteps = !steps.isEmpty
@@ -146,7 +147,7 @@ struct DeadGroupPage: Sendable {
             Message(
                 received: ZonedTime($0.receivedAt, zone: nil), step: $0.step?.description,
                 href: $0.step.map { "/jobs/\($0.job)" }, problem: $0.problem, remark: $0.remark, deaths: $0.deaths,
-                note: $0.note, orders: "/dead/\(group.id)/messages/\($0.id)")
+                ownNote: $0.note, orders: "/dead/\(group.id)/messages/\($0.id)")
         }
         hasMessages = !messages.isEmpty
         hasMore = contents.hasMore

@@ -136,6 +136,16 @@ struct OperationsTests {
         }
     }
 
+    @Test func `the note of a group is not shown as that of its members`() async throws {
+        try await withFailure { fixture, _, group in
+            let path = "/dead/\(group)"
+            _ = try await fixture.post("\(path)/note", "note=For+all.", headers: Self.login)
+            let page = try await fixture.get(path, headers: Self.login).text
+            let places = page.components(separatedBy: "For all.").count - 1
+            #expect(places == 2, "below the message, and in the group's own form")
+        }
+    }
+
     @Test func `a step that a later job has overtaken says so, and is run again only by a button that says so`()
         async throws
     {
