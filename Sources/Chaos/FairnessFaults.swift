@@ -61,7 +61,7 @@ enum FairnessFaults {
             """)
     }
 
-    private static func middle(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    private static func middle(_ values: [Double]) -> Double { values.sorted().percentile(0.5) ?? 0 }
 
     private static func milliseconds(_ seconds: [Double]) -> String {
         seconds.map { "\(Int($0 * 1000))" }.joined(separator: ", ")
