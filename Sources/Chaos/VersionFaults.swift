@@ -8,7 +8,7 @@ enum VersionFaults {
         let isLong = trial.size == .long
         let integration = try await trial.addIntegration(work: ToyWork(10...60))
         try await trial.startScheduler()
-        try await trial.startWorker("old", slots: 4)
+        try await trial.startWorker("old", slots: 4, lease: trial.pace.safeLease)
         let count = isLong ? 1_000 : 40
         try await trial.begin(count, integration)
         let new = trial.drawJobs(count)
@@ -24,7 +24,7 @@ enum VersionFaults {
         }
         let touched = try await trial.count("SELECT count(*)::int FROM step WHERE version = 2 AND fencing_token > 0")
         trial.expect(touched == 0, "\(touched) new steps were claimed before there was a worker for them")
-        try await trial.startWorker("new", slots: 4, versions: "1,2")
+        try await trial.startWorker("new", slots: 4, lease: trial.pace.safeLease, versions: "1,2")
         try await trial.begin(count, integration)
         try await trial.waitForEnd(within: .seconds(60))
         let wrong = try await trial.count(

@@ -83,7 +83,7 @@ package actor LocalCluster {
     ///
     /// - Throws: `ServerError` with what it printed, if it failed.
     @discardableResult
-    package func run(_ arguments: [String], within limit: Duration = .seconds(120)) async throws -> String {
+    package func run(_ arguments: [String], within limit: Duration = .seconds(240)) async throws -> String {
         let (status, output) = try await LocalServerProcess.run(
             [program] + arguments, environment: environment, within: limit)
         guard status == 0 else {

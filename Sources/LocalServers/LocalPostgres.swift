@@ -100,7 +100,7 @@ package actor LocalPostgres {
     package func restart() async throws {
         try await process?.stop(keepingFolder: true)
         process = nil
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while true {
             do {
                 return try await launch()
@@ -129,7 +129,7 @@ extension LocalPostgres {
             ]
         for (name, value) in settings.sorted(by: { $0.key < $1.key }) { arguments += ["-c", "\(name)=\(value)"] }
         let process = try LocalServerProcess(arguments, log: log, doomedFolder: isTemporary ? folder : nil)
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(180)
         while !Self.isReady(folder + "/data/postmaster.pid", process: process.processIdentifier) {
             guard await process.isRunning, ContinuousClock.now < deadline else {
                 try? await process.kill(keepingFolder: true)

@@ -217,7 +217,7 @@ extension LocalRabbitMQ {
         let process = try LocalServerProcess(
             ["/usr/bin/env", "--default-signal=INT", Self.programs + "/rabbitmq-server"], environment: environment,
             log: folder + "/log/output.log", doomedFolder: isTemporary ? folder : nil)
-        let deadline = ContinuousClock.now + .seconds(90)
+        let deadline = ContinuousClock.now + .seconds(240)
         while !isReady {
             guard await process.isRunning, ContinuousClock.now < deadline else {
                 try? await process.kill()

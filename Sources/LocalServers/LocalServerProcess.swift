@@ -83,14 +83,14 @@ package actor LocalServerProcess {
     /// Servers handle that signal; what ignores it is killed 10 s later.
     /// - Parameter keepingFolder: spares the doomed folder, for a later start.
     /// - Throws: `ServerError` with `.notStopped` after `limit`.
-    package func stop(keepingFolder: Bool = false, within limit: Duration = .seconds(20)) async throws {
+    package func stop(keepingFolder: Bool = false, within limit: Duration = .seconds(60)) async throws {
         if keepingFolder { spareFolder() }
         closeLifeline()
         try await waitForExit(within: limit)
     }
 
     /// Kills the program and those of its children that are alive now, and waits for its end.
-    package func kill(keepingFolder: Bool = false, within limit: Duration = .seconds(10)) async throws {
+    package func kill(keepingFolder: Bool = false, within limit: Duration = .seconds(60)) async throws {
         if keepingFolder { spareFolder() }
         if isRunning {
             for process in Self.children(of: processIdentifier) + [processIdentifier] {
@@ -139,7 +139,7 @@ extension LocalServerProcess {
     ///   KiB.
     /// - Throws: `ServerError` with `.system` or, after `limit`, `.notStopped`.
     package static func run(
-        _ arguments: [String], environment: [String]? = nil, within limit: Duration = .seconds(60)
+        _ arguments: [String], environment: [String]? = nil, within limit: Duration = .seconds(180)
     ) async throws -> (status: Int32, output: String) {
         let (output, outputInput) = try makePipe()
         defer { close(output) }

@@ -2,7 +2,7 @@ import Artifacts
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FolderArtifactStoreTests {
+@Suite(.timeLimit(.minutes(5))) struct FolderArtifactStoreTests {
     private let folder: String
     private let store: FolderArtifactStore
 

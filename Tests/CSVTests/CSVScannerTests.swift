@@ -1,7 +1,7 @@
 import CSV
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CSVScannerTests {
     private func records(_ text: String, limits: CSVLimits = CSVLimits()) throws -> [[String]] {
         var scanner = CSVScanner(bytes: Array(text.utf8), limits: limits)

@@ -1,7 +1,7 @@
 import CSV
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CSVWriterTests {
     private final class Sink {
         var bytes: [UInt8] = []
@@ -59,7 +59,7 @@ struct CSVWriterTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct UTF8ValidationTests {
     @Test(
         arguments: [

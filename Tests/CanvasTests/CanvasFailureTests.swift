@@ -7,7 +7,7 @@ import Secrets
 import Simulators
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CanvasFailureTests {
     private let rows = "account_id,parent_account_id,name,status\nA1,,One,active\n"
 

@@ -56,7 +56,7 @@ struct CanvasBench: Sendable {
 
     /// Polls until the import is over, and its errors have appeared if it has any.
     func finished(_ id: String) async throws -> SISImport {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while true {
             let current = try await canvas.sisImport(id)
             let isWhole = current.state == .imported || current.errorsAttachment != nil || current.state == .aborted

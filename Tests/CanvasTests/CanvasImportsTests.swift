@@ -6,7 +6,7 @@ import Simulators
 import Testing
 
 /// Against the simulated Canvas, over real sockets.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CanvasImportsTests {
     private let accounts = "account_id,parent_account_id,name,status\nA1,,Río,active\nA2,,\"Two, too\",active\n"
     private let faulty = "account_id,parent_account_id,name,status\nA1,,Río,active\nA2,NOWHERE,Two,active\n"

@@ -4,7 +4,7 @@ import Jobs
 import Testing
 
 /// Each rule, with a history that breaks it and nothing else.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct HistoryCheckerTests {
     private static let step = StepID(job: JobID(UUID()), ordinal: 1)
 

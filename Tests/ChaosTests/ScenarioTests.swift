@@ -4,7 +4,7 @@ import Logging
 import Testing
 
 /// The short form of every failure test, on one pair of servers; one after the other, as each hurts them.
-@Suite(.serialized, .timeLimit(.minutes(4)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct ScenarioTests {
     // One for the whole process; a `Task` because a static constant cannot await. The servers end with the process.
     private static let stage = Task {

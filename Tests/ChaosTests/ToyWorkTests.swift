@@ -3,7 +3,7 @@ import Foundation
 import Jobs
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ToyWorkTests {
     @Test(arguments: [
         ToyWork(5...400), ToyWork(0...0, parts: 3), ToyWork(1...2, crashes: true), ToyWork(1...2, isDeaf: true),

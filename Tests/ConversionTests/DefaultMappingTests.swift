@@ -2,7 +2,7 @@ import Conversion
 import OneRoster
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DefaultMappingTests {
     @Test func `a right set becomes Canvas's files`() throws {
         let scene = try ConversionScene(School.files())

@@ -2,7 +2,7 @@ import Conversion
 import OneRoster
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RowIssueTests {
     /// A row appended to a table of the small school, and the issue it must give; row 5 or 6 is the appended one.
     @Test(arguments: [

@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 import Testing
 
 /// Each error code is provoked here, but those of uploads (CurlUploadTests), TLS and proxies (files of their own).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CurlFailureTests {
     @Test
     func `a host without address cannot be resolved`() async throws {

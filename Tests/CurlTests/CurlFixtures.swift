@@ -51,15 +51,6 @@ func withFolder<Result>(_ body: (String) async throws -> Result) async throws ->
     return try await body(folder.path())
 }
 
-/// Polls until the condition holds; a test that waits in vain fails after 20 s.
-func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
-    while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw Unexpected(what: "waited 20 s in vain") }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-}
-
 func field(_ response: HTTPResponse, _ name: String) -> String? {
     HTTPField.Name(name).flatMap { response.headerFields[$0] }
 }

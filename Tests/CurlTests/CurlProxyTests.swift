@@ -4,7 +4,7 @@ import HTTPTypes
 import NIOConcurrencyHelpers
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CurlProxyTests {
     @Test
     func `plain requests go through the proxy with its credentials`() async throws {

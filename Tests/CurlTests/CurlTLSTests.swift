@@ -4,7 +4,7 @@ import HTTPTypes
 import Testing
 
 /// Against nghttpd, a server that speaks HTTP/2 and nothing else, with a certificate made for the test.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CurlTLSTests {
     @Test
     func `HTTP 2 carries many requests over one connection`() async throws {

@@ -2,9 +2,10 @@ import Curl
 import Foundation
 import HTTPTypes
 import NIOConcurrencyHelpers
+import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CurlUploadTests {
     @Test
     func `a file is sent as it lies on disk`() async throws {
@@ -84,7 +85,7 @@ struct CurlUploadTests {
             }
             // Settled = the same count for half a second; all 100 MB would go through in less.
             var last = -1
-            try await eventually {
+            try await eventually("nothing more is produced") {
                 try await Task.sleep(for: .milliseconds(500))
                 defer { last = produced.withLockedValue { $0 } }
                 return last > 0 && last == produced.withLockedValue { $0 }

@@ -1,6 +1,8 @@
 import Curl
 import Foundation
 import LocalServers
+import TestSupport
+import Testing
 
 /// nghttpd on a free loopback port, a server that speaks HTTP/2 and nothing else; its certificate, for 127.0.0.1
 /// only, is its own authority.
@@ -67,7 +69,7 @@ struct TLSServer: Sendable {
             $0.caFile = certificate
         } _: { curl in
             var hasEnded = false
-            try await eventually {
+            try await eventually("it answers") {
                 hasEnded = await !process.isRunning
                 if hasEnded { return true }
                 return (try? await curl.send(request("/page", port: port, scheme: "https"))) != nil

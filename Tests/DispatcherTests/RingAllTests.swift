@@ -9,7 +9,7 @@ import Testing
 
 /// Ringing for all that waits must be what the policy would have decided, and must not happen where there is anything
 /// to decide.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct RingAllTests {
     private func ringAll(_ database: EngineDatabase, limit: Int = 64, window: Int = 1000) async throws -> [StepID]? {
         try await OutboxStore.ringAll(limit: limit, window: window, dispatcher: 7, in: database.pool)?.map(\.step)

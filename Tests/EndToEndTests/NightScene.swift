@@ -81,7 +81,7 @@ actor NightScene {
     }
 
     /// Waits until the statement returns a row, and returns its first column.
-    func wait(_ what: Comment, for limit: Duration = .seconds(60), _ query: PostgresQuery) async throws -> String {
+    func wait(_ what: Comment, for limit: Duration = .seconds(120), _ query: PostgresQuery) async throws -> String {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
             if let row = try? await database.query(query).first { return try row.decode(at: 0, as: String.self) }
@@ -109,7 +109,7 @@ actor NightScene {
     }
 
     /// Waits until the job has ended.
-    func waitForEnd(of job: UUID, for limit: Duration = .seconds(90)) async throws -> String {
+    func waitForEnd(of job: UUID, for limit: Duration = .seconds(240)) async throws -> String {
         try await wait(
             "job \(job) ends", for: limit, "SELECT state FROM job WHERE id = \(job) AND finished_at IS NOT NULL")
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import EventLoops
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PollLoopStateMachineTests {
     typealias Machine = PollLoop.StateMachine<Int, String>
     let start = ContinuousClock.now

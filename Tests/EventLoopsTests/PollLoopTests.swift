@@ -31,7 +31,7 @@ private actor Waiting {
     func readableUntilInterrupted(_ descriptor: Int32) async -> Readiness {
         let interruption = Task { self.interrupt(descriptor) }
         defer { interruption.cancel() }
-        return await loop.wait(for: .readable, on: descriptor, until: .now + .seconds(10))
+        return await loop.wait(for: .readable, on: descriptor, until: .now + .seconds(60))
     }
 
     func interrupt(_ descriptor: Int32) {
@@ -73,7 +73,7 @@ private final class Pipe: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PollLoopTests {
     let loop = PollLoop(name: "test-loop")
     private let pipe = Pipe()

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// A job is cancelled while Canvas has its import.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct AbortTests {
     private static let accounts = "account_id,parent_account_id,name,status\nA1,,One,active\nA2,,Two,active\n"
 

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// Against the simulated Canvas and a real database.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ImportPollingServiceTests {
     private static let good = "account_id,parent_account_id,name,status\nA1,,One,active\nA2,,Two,active\n"
     private static let faulty = "account_id,parent_account_id,name,status\nA1,,One,active\nA2,NOWHERE,Two,active\n"

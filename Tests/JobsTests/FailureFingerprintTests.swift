@@ -1,7 +1,7 @@
 import Jobs
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct FailureFingerprintTests {
     @Test(arguments: [
         ("The step failed.", "The step failed."),

@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(5)))
 struct FailureGroupingTests {
     private func failed(_ database: EngineDatabase, _ message: String) async throws {
         let lease = try await database.claim(try await database.begin()).lease

@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct MaintenanceServiceTests {
     private func run(
         _ database: EngineDatabase, _ recorder: LogRecorder, interval: Duration = .milliseconds(50),

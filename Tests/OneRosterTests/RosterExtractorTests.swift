@@ -3,7 +3,7 @@ import Foundation
 import OneRoster
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RosterExtractorTests {
     private func extract(_ folder: RosterFolder) throws -> RosterSnapshot {
         try RosterExtractor.extract(source: .folder(folder.input), into: folder.output)

@@ -1,7 +1,7 @@
 import OneRoster
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RosterHeaderTests {
     @Test func `aliases of near relatives are understood`() throws {
         let header = try RosterHeader(

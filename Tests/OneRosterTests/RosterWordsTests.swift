@@ -2,7 +2,7 @@ import Archives
 import OneRoster
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RosterWordsTests {
     @Test(arguments: [
         (

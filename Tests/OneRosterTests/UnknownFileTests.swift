@@ -3,7 +3,7 @@ import Foundation
 import OneRoster
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct UnknownFileTests {
     private func issues(_ snapshot: RosterSnapshot, of file: String) -> [RosterIssue] {
         snapshot.issues.filter { $0.file == file }

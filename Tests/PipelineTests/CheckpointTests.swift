@@ -13,7 +13,7 @@ import TestSupport
 import Testing
 
 /// An attempt that ends after its checkpoint is followed by one that does not do its work again.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct CheckpointTests {
     /// An artifact store that takes no file of a certain name.
     private struct PickyStore: ArtifactStore {

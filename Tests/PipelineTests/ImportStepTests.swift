@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// The step that hands files to Canvas, against the simulated Canvas: whatever gets lost, Canvas holds one import.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ImportStepTests {
     private struct Silent: Jobs.ProgressReporting {
         func report(fraction: Double, counts: [String: Int64]) {}

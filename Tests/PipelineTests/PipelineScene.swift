@@ -10,6 +10,7 @@ import Pipeline
 import Postgres
 import Simulators
 import Storage
+import TestSupport
 import Testing
 
 /// The product's own steps and poller over a scene's database, artifact store and Canvas.

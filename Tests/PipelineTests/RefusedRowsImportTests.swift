@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// "Run again the refused rows only", against the simulated Canvas, whose own list of errors decides.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct RefusedRowsImportTests {
     private static let userHeader = "user_id,login_id,full_name,status\n"
     private static let enrollmentHeader = "section_id,user_id,role,status\n"

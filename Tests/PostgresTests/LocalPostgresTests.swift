@@ -3,7 +3,7 @@ import LocalServers
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct LocalPostgresTests {
     @Test func `each test has a database of its own, gone afterwards`() async throws {
         let server = try #require(PostgresServer.current)
@@ -32,11 +32,7 @@ struct LocalPostgresTests {
         let local = try await LocalPostgres.start(durable: false)
         #expect(FileManager.default.fileExists(atPath: local.folder + "/data"))
         try await local.stop()
-        let deadline = ContinuousClock.now + .seconds(10)
-        while FileManager.default.fileExists(atPath: local.folder), ContinuousClock.now < deadline {
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        #expect(!FileManager.default.fileExists(atPath: local.folder))
+        try await eventually("it has vanished") { !FileManager.default.fileExists(atPath: local.folder) }
     }
 
     @Test func `a server that nobody holds any more ends`() async throws {
@@ -45,9 +41,7 @@ struct LocalPostgresTests {
         #expect(kill(process, 0) == 0)
         // As when this process ends: the kernel closes the lifeline.
         local = nil
-        let deadline = ContinuousClock.now + .seconds(20)
-        while kill(process, 0) == 0, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
-        #expect(kill(process, 0) != 0)
+        try await eventually("it has ended") { kill(process, 0) != 0 }
     }
 
     @Test func `a given folder stays, and a second start finds its data and password`() async throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PoolStateMachineTests {
     typealias Machine = PoolStateMachine<Int, String>
     let start = ContinuousClock.now

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PostgresConfigurationTests {
     @Test func `a whole URL is read`() throws {
         let configuration = try PostgresConfiguration(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresConnectionTests {
     @Test func `rows are read by name and by place`() async throws {
         try await PostgresFixture.withPool { (pool) async throws in
@@ -128,7 +128,7 @@ struct PostgresConnectionTests {
                     "SELECT count(*) FROM pg_stat_activity WHERE pid = \(Int(process)) AND state = 'active'"
                     as PostgresQuery
                 let task = Task { try await connection.query("SELECT pg_sleep(50)") }
-                try await PostgresFixture.wait(for: "the statement runs") {
+                try await eventually("the statement runs") {
                     try await pool.query(running)[0].decode(at: 0, as: Int.self) == 1
                 }
                 let start = ContinuousClock.now
@@ -157,8 +157,8 @@ struct PostgresConnectionTests {
     }
 
     @Test func `a statement that takes too long is stopped by the server`() async throws {
-        try await PostgresFixture.withPool(statementTimeout: .milliseconds(50)) { (pool) async throws in
-            let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT pg_sleep(5)") }
+        try await PostgresFixture.withPool(statementTimeout: .milliseconds(500)) { (pool) async throws in
+            let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT pg_sleep(50)") }
             #expect(error?.code == .timedOut)
             #expect(error?.sqlState == .queryCanceled)
             #expect(error?.isTransient == true)
@@ -180,7 +180,7 @@ struct PostgresConnectionTests {
             try await pool.withConnection { (connection) async throws in
                 let process = Int32(await connection.processIdentifier)
                 let task = Task { try await connection.query("SELECT pg_sleep(50)") }
-                try await PostgresFixture.wait(for: "the session is gone") {
+                try await eventually("the session is gone") {
                     try await pool.query(
                         """
                         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -204,7 +204,7 @@ struct PostgresConnectionTests {
             try await pool.withConnection { (connection) async throws in
                 let process = Int32(await connection.processIdentifier)
                 let task = Task { try await connection.query("SELECT pg_sleep(50)") }
-                try await PostgresFixture.wait(for: "the statement runs") {
+                try await eventually("the statement runs") {
                     try await pool.query("SELECT FROM pg_stat_activity WHERE pid = \(process) AND state = 'active'")
                         .count == 1
                 }

@@ -4,7 +4,7 @@ import Testing
 
 private struct Refusal: Error {}
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresCopyTests {
     func withTable(_ body: (PostgresConnection) async throws -> Void) async throws {
         try await PostgresFixture.withPool { (pool) async throws in

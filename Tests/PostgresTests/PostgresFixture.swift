@@ -44,18 +44,4 @@ enum PostgresFixture {
             return result
         }
     }
-
-    /// Polls until the condition holds; fails the test after 30 s.
-    static func wait(
-        for what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
-    ) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while try await !condition() {
-            guard ContinuousClock.now < deadline else {
-                Issue.record(what, sourceLocation: sourceLocation)
-                return
-            }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-    }
 }

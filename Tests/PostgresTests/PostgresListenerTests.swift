@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresListenerTests {
     @Test func `notifications arrive in order, of the channels asked for`() async throws {
         try await PostgresFixture.withPool { (pool) async throws in
@@ -12,7 +12,7 @@ struct PostgresListenerTests {
                 configuration: pool.configuration, channels: ["work", "Über \"Q\""], logger: PostgresFixture.logger)
             try await withThrowingTaskGroup { (group) async throws in
                 group.addTask { try await listener.run() }
-                try await PostgresFixture.wait(for: "it listens") {
+                try await eventually("it listens") {
                     try await pool.query(
                         """
                         SELECT FROM pg_stat_activity
@@ -41,7 +41,7 @@ struct PostgresListenerTests {
         try await withThrowingTaskGroup { (group) async throws in
             group.addTask { try await listener.run() }
             let listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND state = 'idle'"
-            try await PostgresFixture.wait(for: "it listens") { try await server.run(sql: listening) == "1" }
+            try await eventually("it listens") { try await server.run(sql: listening) == "1" }
             try await local.kill()
             try await local.restart()
             var iterator = listener.notifications.makeAsyncIterator()

@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresMigratorTests {
     let first = Migration(
         version: 1, name: "people", sql: "CREATE TABLE people (id int); INSERT INTO people VALUES (1);")

@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresPlanningTests {
     /// Plans a look-up while its table is empty and known to be, fills the table, and says how the plan reads then.
     private func planAfterGrowth(_ planning: PostgresConfiguration.Planning) async throws -> String {

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresPoolTests {
     @Test func `fifty connections do two hundred queries each`() async throws {
         try await PostgresFixture.withPool(size: 50) { (pool) async throws in
@@ -40,10 +40,10 @@ struct PostgresPoolTests {
     }
 
     @Test func `no free connection in time is an error that says so`() async throws {
-        try await PostgresFixture.withPool(size: 1, waiterLimit: 1, acquireTimeout: .milliseconds(200)) {
+        try await PostgresFixture.withPool(size: 1, waiterLimit: 1, acquireTimeout: .seconds(1)) {
             (pool) async throws in
             // Connecting counts as waiting, and may take longer.
-            try await PostgresFixture.wait(for: "a connection is there") { (try? await pool.query("SELECT 1")) != nil }
+            try await eventually("a connection is there") { (try? await pool.query("SELECT 1")) != nil }
             try await pool.withConnection { _ in
                 let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT 1") }
                 #expect(error?.code == .acquireTimedOut)
@@ -138,7 +138,7 @@ struct PostgresPoolTests {
         let pool = PostgresPool(configuration: configuration, logger: recorder.logger)
         try await PostgresFixture.run(pool) { (pool) async throws in
             let sleeper = Task { try await pool.query("SELECT pg_sleep(50)") }
-            try await PostgresFixture.wait(for: "the statement runs") {
+            try await eventually("the statement runs") {
                 try await pool.query("SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'").count == 1
             }
             try await local.kill()
@@ -155,7 +155,7 @@ struct PostgresPoolTests {
                 }
                 return 0
             }
-            try await PostgresFixture.wait(for: "the outage is noticed") {
+            try await eventually("the outage is noticed") {
                 recorder.lines(from: .error).count == 1
             }
             try await local.restart()

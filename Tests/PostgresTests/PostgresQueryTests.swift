@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresQueryTests {
     @Test func `values travel as binds, never as text`() {
         let name = "'; DROP TABLE people; --"

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A server whose certificate is made out to `localhost` by an authority of its own.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresTLSTests {
     static func withServer(_ body: (LocalPostgres, _ caFile: String) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/postgres-tls-\(UUID().uuidString)"

@@ -10,7 +10,7 @@ enum Place: CaseIterable {
     case inTheMiddle, atTheStatementWithCommit, inAPipeline
 }
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PostgresTransactionTests {
     func withTable(_ body: (PostgresPool) async throws -> Void) async throws {
         try await PostgresFixture.withPool { (pool) async throws in
@@ -136,7 +136,7 @@ struct PostgresTransactionTests {
                     }
                 }
             }
-            try await PostgresFixture.wait(for: "the transaction sleeps") {
+            try await eventually("the transaction sleeps") {
                 try await pool.query(
                     """
                     SELECT FROM pg_stat_activity
@@ -186,7 +186,7 @@ struct PostgresTransactionTests {
                             }
                             // Both hold their first row before either asks for its second.
                             if attempt <= 2 {
-                                try await PostgresFixture.wait(for: "both have begun") {
+                                try await eventually("both have begun") {
                                     tries.withLockedValue { $0 >= 2 }
                                 }
                             }
@@ -233,7 +233,7 @@ struct PostgresTransactionTests {
                     try await transaction.execute("UPDATE accounts SET amount = 1")
                 }
             }
-            try await PostgresFixture.wait(for: "the commit is killed") {
+            try await eventually("the commit is killed") {
                 try await pool.query(
                     """
                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity

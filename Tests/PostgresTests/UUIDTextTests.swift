@@ -3,7 +3,7 @@ import Postgres
 import Testing
 
 /// The text of a UUID, without a server.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct UUIDTextTests {
     @Test func `every UUID comes back from its own text`() {
         for _ in 0..<1000 {

@@ -28,7 +28,7 @@ struct ClusterTests {
                     async let killed: Void = leader.kill()
                     try await publish(2000..<5000, to: queue, publisher, tally)
                     try await killed
-                    try? await eventually(within: .seconds(60), "everything is heard") {
+                    try? await eventually(within: .seconds(180), "everything is heard") {
                         tally.withLockedValue(\.heard.count) == 5000
                     }
                 }
@@ -45,9 +45,8 @@ struct ClusterTests {
         #expect(doubled.isSubset(of: result.redelivered.union(result.republished)))
         let next = try await cluster.leader(of: queue)
         #expect(next != nil && next?.port != leader.port)
-        // Once more if the new channel was opened before the queue had its new leader.
-        let lost = recorder.lines(from: .info).count { $0 == "Broker connection lost; reconnecting" }
-        #expect((1...2).contains(lost))
+        // Again and again for as long as a new channel is opened before the queue has its new leader.
+        #expect(recorder.lines(from: .info).contains("Broker connection lost; reconnecting"))
         // The dead node comes back into its cluster.
         try await leader.restart()
         try await leader.ctl(["await_online_nodes", "3"])

@@ -3,7 +3,7 @@ import RabbitMQ
 import TestSupport
 import Testing
 
-@Suite(.rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.rabbitMQ, .timeLimit(.minutes(5)))
 struct PublishConsumeTests {
     let prefix = RabbitMQServer.prefix()
 

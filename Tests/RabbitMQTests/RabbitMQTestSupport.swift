@@ -9,7 +9,7 @@ func testConfiguration(_ name: String = "test") throws -> RabbitMQConfiguration 
     let server = try #require(RabbitMQServer.current)
     var configuration = RabbitMQConfiguration(
         hosts: [.init(server.host, port: server.port)], user: server.user, password: server.password,
-        connectTimeout: .seconds(5), connectionName: name)
+        connectTimeout: .seconds(30), connectionName: name)
     configuration.backoff.cap = .seconds(1)
     return configuration
 }
@@ -55,21 +55,6 @@ func withQueues<Result: Sendable>(
         for name in names { try await broker.delete(queue: name) }
     }
     return result
-}
-
-/// Waits until a condition holds.
-func eventually(
-    within limit: Duration = .seconds(15), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !condition() {
-        guard ContinuousClock.now < deadline else {
-            Issue.record(what, sourceLocation: sourceLocation)
-            throw CancellationError()
-        }
-        try await Task.sleep(for: .milliseconds(20))
-    }
 }
 
 extension RabbitMQConsumer {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import rosterline
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ApplyOrderTests {
     private func text(
         name: String = "Brook", limits: String = "{weight: 3}", location: String = "https://sis.example/roster.zip",

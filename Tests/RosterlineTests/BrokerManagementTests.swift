@@ -1,14 +1,14 @@
 import Broker
 import Curl
-import EngineTestSupport
 import LocalServers
 import Logging
 import RabbitMQ
+import TestSupport
 import Testing
 
 @testable import rosterline
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct BrokerManagementTests {
     @Test func `the doctor sees the settings that apply to a queue, and what they would lose`() async throws {
         let node = try await LocalRabbitMQ.start(management: true)
@@ -31,13 +31,13 @@ struct BrokerManagementTests {
         #expect(bare.contains { $0.words.contains("vanishes") })
         for policy in topology.policies { try await node.ctl(policy.commandArguments) }
         // The API shows what the queues tell it every 5 s.
-        try await eventually(within: .seconds(40), "our policies are enough") {
+        try await eventually("our policies are enough") {
             try await examine(url).contains { $0.words == "no setting of a queue can lose a message" }
         }
         #expect(try await examine(url).allSatisfy { $0.isWell })
         // A policy of a higher priority that somebody else has set for everything.
         try await node.ctl(["set_policy", "--priority", "99", "all", ".*", #"{"message-ttl":1000}"#])
-        try await eventually(within: .seconds(40), "it is refused, and named") {
+        try await eventually("it is refused, and named") {
             try await examine(url).contains { finding in
                 !finding.isWell && finding.words.contains("after 1000 ms")
                     && finding.remedy.contains("Policy 'all' applies now")

@@ -1,16 +1,16 @@
 import Broker
 import Curl
-import EngineTestSupport
 import Foundation
 import LocalServers
 import Logging
 import RabbitMQ
+import TestSupport
 import Testing
 
 @testable import rosterline
 
 /// What brokers load at their start, by `docker/compose.yaml` and in Kubernetes.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct LoadedDefinitionsTests {
     private static let top = URL(filePath: #filePath).resolvingSymlinksInPath()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -43,7 +43,7 @@ struct LoadedDefinitionsTests {
         let management = try Self.management(of: node)
         let names = topology.queues.map(\.name)
         // The API shows what the queues tell it every 5 s.
-        try await eventually(within: .seconds(40), "all policies are seen") {
+        try await eventually("all policies are seen") {
             try await management.queues(named: names).allSatisfy { $0.policy != nil }
         }
         let findings = await BrokerExamination.examine(configuration, topology: topology) {

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// Many schedulers over one database, some of which are killed in the middle of a look.
-@Suite(.postgres, .timeLimit(.minutes(2)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ManySchedulersTests {
     private static let zones = [
         "America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata",

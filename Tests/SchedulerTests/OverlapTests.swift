@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// What a tick does about jobs that still run, and about those that failed.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct OverlapTests {
     private let midnight = Date(timeIntervalSince1970: 1_772_323_200)
 

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// The service over a real database, with a clock that the test turns.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct SchedulerServiceTests {
     /// Midnight, UTC.
     private let midnight = Date(timeIntervalSince1970: 1_772_323_200)

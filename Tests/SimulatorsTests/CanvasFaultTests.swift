@@ -4,7 +4,7 @@ import Logging
 import Simulators
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CanvasFaultTests {
     private let folder: TestFolder
     private let csv: String

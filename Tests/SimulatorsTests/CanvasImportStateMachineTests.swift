@@ -4,7 +4,7 @@ import Testing
 @testable import Simulators
 
 /// The clock is a date that the test turns.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CanvasImportStateMachineTests {
     private let start = Date(timeIntervalSince1970: 1_750_000_000)
     private let upload = CanvasImport.Upload(

@@ -4,7 +4,7 @@ import Testing
 @testable import Simulators
 
 /// What rows do to the roster, without HTTP and without a clock.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CanvasRowTests {
     private let folder: TestFolder
 

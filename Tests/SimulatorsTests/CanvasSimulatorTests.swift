@@ -5,7 +5,7 @@ import Logging
 import Simulators
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CanvasSimulatorTests {
     private let folder: TestFolder
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Simulators
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct MultipartReaderTests {
     private static let body = """
         --frontier\r\nContent-Disposition: form-data; name="import_type"\r\n\r\ninstructure_csv\r\n\

@@ -4,7 +4,7 @@ import Logging
 import Simulators
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct OneRosterServerTests {
     private func withServer(
         token: String? = nil,

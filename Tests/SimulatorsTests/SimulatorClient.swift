@@ -59,7 +59,7 @@ struct SimulatorClient: Sendable {
 
     /// Polls an import until it has come so far.
     func poll(_ id: Int, until isReached: @Sendable (Answer) throws -> Bool) async throws -> Answer {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while true {
             let answer = try await get("\(SimulatorClient.imports)/\(id)")
             if try isReached(answer) { return answer }

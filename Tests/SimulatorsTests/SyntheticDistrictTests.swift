@@ -2,7 +2,7 @@ import Archives
 import Simulators
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct SyntheticDistrictTests {
     @Test func `the same seed gives the same bytes`() throws {
         let first = try TestFolder()

@@ -6,7 +6,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ArtifactsRouteTests {
     @Test func `a file comes as it is stored, with its length, hash and name`() async throws {
         try await StatusFixture.with { fixture in

@@ -5,7 +5,7 @@ import Testing
 @testable import StatusAPI
 @testable import Storage
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CountsTableTests {
     private static let steps = [
         step(.extract, ["classes.extracted": 10, "orgs.extracted": 7]),

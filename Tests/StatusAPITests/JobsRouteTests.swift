@@ -5,7 +5,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct JobsRouteTests {
     @Test func `pages by key show each job once while new ones arrive`() async throws {
         try await StatusFixture.with { fixture in

@@ -10,7 +10,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct LogHandlerTests {
     private struct Problem: Error, CustomStringConvertible {
         let description: String
@@ -81,7 +81,7 @@ struct LogHandlerTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PrometheusTests {
     @Test func `the names of swift-metrics become names of Prometheus`() {
         let registry = PrometheusRegistry(help: ["worker.steps": "Steps that ended."])
@@ -119,7 +119,7 @@ struct PrometheusTests {
     }
 }
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct MetricsRouteTests {
     @Test func `promtool finds nothing wrong with the metrics`() async throws {
         try await StatusFixture.with { fixture in

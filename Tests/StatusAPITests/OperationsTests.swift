@@ -9,7 +9,7 @@ import Testing
 @testable import StatusAPI
 
 /// What operators order by API and page.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct OperationsTests {
     private static let login: HTTPFields = [
         .authorization: "Basic " + Data("mara:s3cret".utf8).base64EncodedString()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import StatusAPI
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct PagesTests {
     @Test func `an empty list says what to do`() async throws {
         try await StatusFixture.with { fixture in

@@ -9,7 +9,7 @@ import Testing
 
 @testable import StatusAPI
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct SchedulePagesTests {
     /// A schedule with one started and one skipped occurrence.
     private func put(_ fixture: StatusFixture, cron: String = "30 2 * * *") async throws -> (id: Int64, job: UUID) {
@@ -121,7 +121,7 @@ struct SchedulePagesTests {
 }
 
 /// Orders about schedules by page and program.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ScheduleOrderTests {
     private static let bearer: HTTPFields = [.authorization: "Bearer s3cret", .contentType: "application/json"]
 

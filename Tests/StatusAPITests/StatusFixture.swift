@@ -45,8 +45,9 @@ struct StatusFixture: Sendable {
     }
 
     static func with(
-        configuration: PostgresConfiguration, token: String? = nil, checks: [ReadinessCheck] = [], migrate: Bool,
-        logger: Logger? = nil, _ body: @Sendable (StatusFixture) async throws -> Void
+        configuration: PostgresConfiguration, token: String? = nil, readTimeout: Duration = .seconds(30),
+        checks: [ReadinessCheck] = [], migrate: Bool, logger: Logger? = nil,
+        _ body: @Sendable (StatusFixture) async throws -> Void
     ) async throws {
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let pool = PostgresPool(configuration: configuration, logger: quiet)
@@ -58,7 +59,8 @@ struct StatusFixture: Sendable {
         let (ports, ready) = AsyncStream.makeStream(of: Int.self)
         let read: (@Sendable () throws -> String)? = token.map { token in { @Sendable in token } }
         let service = StatusService(
-            configuration: StatusConfiguration(port: 0, token: read, readTimeout: .seconds(3)),
+            configuration: StatusConfiguration(
+                port: 0, token: read, readTimeout: readTimeout, checkTimeout: .seconds(10)),
             queries: StatusQueries(pool), artifacts: artifacts, registry: registry, checks: checks,
             operations: OperatorActions(pool), logger: logger ?? quiet, onReady: { ready.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -3,7 +3,7 @@ import Testing
 
 @testable import StatusAPI
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TableTranscoderTests {
     /// The JSON of the bytes, fed in pieces of a size.
     private static func json(_ bytes: [UInt8], piece: Int) throws -> [[String: String]]? {

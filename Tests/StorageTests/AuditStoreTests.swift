@@ -5,7 +5,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct AuditStoreTests {
     private func entry(_ number: Int, reason: String? = "Because.") -> AuditEntry {
         AuditEntry(

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Jobs that somebody begins by hand, with and without a key.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct BeginByHandTests {
     private func begin(
         _ database: EngineDatabase, _ key: JobKey? = nil, guarded: ScheduleOperations.Guard = .refuse

@@ -6,7 +6,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct CancelTests {
     @discardableResult
     private func cancel(_ job: JobID, in database: EngineDatabase) async throws -> Bool {

@@ -6,7 +6,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ClaimTests {
     @Test func `what a newer version wrote hinders nobody else's claim`() async throws {
         try await EngineDatabase.with { database in

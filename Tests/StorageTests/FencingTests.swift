@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A worker that slept through its lease, while another one took its step over.
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct FencingTests {
     private func withStaleLease(
         _ body: (EngineDatabase, _ stale: StepLease, _ current: StepLease) async throws -> Void

@@ -6,7 +6,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct JobBeginTests {
     @Test func `a job begins with all its steps and one doorbell, for the first`() async throws {
         try await EngineDatabase.with { database in

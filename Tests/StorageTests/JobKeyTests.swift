@@ -6,7 +6,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct JobKeyTests {
     private func begin(_ key: JobKey, in database: EngineDatabase) async throws -> JobStore.Begun {
         try await database.pool.withTransaction {

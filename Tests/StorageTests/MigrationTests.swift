@@ -5,7 +5,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct MigrationTests {
     private let migrator = PostgresMigrator(migrations: StorageMigrations.all)
 

@@ -6,7 +6,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct RescueTests {
     @Test func `only a lease that ran out is rescued, never a step for its age`() async throws {
         try await EngineDatabase.with { database in

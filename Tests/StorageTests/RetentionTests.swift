@@ -6,7 +6,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct RetentionTests {
     private static let tables = ["job", "step", "attempt", "artifact", "sis_import"]
 

@@ -6,7 +6,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct RunAgainTests {
     private let file = ArtifactRecord(
         name: "canvas.zip", mediaType: "application/zip", bytes: 3, sha256: [UInt8](repeating: 7, count: 32))

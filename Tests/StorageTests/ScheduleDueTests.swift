@@ -9,7 +9,7 @@ import Testing
 @testable import Storage
 
 /// What a tick costs beside very many schedules.
-@Suite(.postgres, .timeLimit(.minutes(2)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ScheduleDueTests {
     private struct Plan: Decodable {
         struct Node: Decodable {

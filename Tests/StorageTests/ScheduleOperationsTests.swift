@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ScheduleOperationsTests {
     /// 10 October 2025, 12:00 UTC.
     private let now = Date(timeIntervalSince1970: 1_760_097_600)

@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.postgres, .timeLimit(.minutes(1)))
+@Suite(.postgres, .timeLimit(.minutes(5)))
 struct ScheduleStoreTests {
     private let moment = Date(timeIntervalSince1970: 1_760_000_000)
 

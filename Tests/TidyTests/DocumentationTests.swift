@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What the documents say of the tests.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DocumentationTests {
     private let tree: SourceTree
 

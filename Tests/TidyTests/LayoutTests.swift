@@ -1,7 +1,7 @@
 import Testing
 
 /// Where things may lie, and who may know whom.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct LayoutTests {
     private let tree: SourceTree
 

@@ -1,7 +1,7 @@
 import Testing
 
 /// The scanner that the other tests rest on.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct SourceMaskTests {
     @Test(arguments: [
         ("let a = 1 // try!", "let a = 1        "),

@@ -1,7 +1,7 @@
 import Testing
 
 /// What can be seen from the source alone, and so needs no reviewer. Each test lists all offenders.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TidyTests {
     private let tree: SourceTree
 

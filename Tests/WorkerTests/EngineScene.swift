@@ -81,12 +81,12 @@ struct EngineScene: Sendable {
         return nil
     }
 
-    /// Quick leases and retries.
-    static func configuration(_ name: String = "worker", slots: Int = 4, drain: Duration = .seconds(5))
+    /// Quick retries, and leases that last where the machine is busy.
+    static func configuration(_ name: String = "worker", slots: Int = 4, drain: Duration = .seconds(30))
         -> WorkerConfiguration
     {
         WorkerConfiguration(
-            name: name, slots: slots, lease: .milliseconds(1500), drain: drain, progressInterval: .milliseconds(50),
+            name: name, slots: slots, lease: .seconds(6), drain: drain, progressInterval: .milliseconds(50),
             retries: RetryPolicy(attemptLimit: 3, firstDelay: .milliseconds(50), longestDelay: .milliseconds(100)))
     }
 
@@ -123,7 +123,7 @@ struct EngineScene: Sendable {
 
     /// Waits until a job is in a state.
     func wait(
-        for job: JobID, to be: JobState, within limit: Duration = .seconds(20),
+        for job: JobID, to be: JobState, within limit: Duration = .seconds(60),
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         try await eventually(within: limit, "job is \(be.rawValue)", sourceLocation: sourceLocation) {

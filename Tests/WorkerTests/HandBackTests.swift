@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(5)))
 struct HandBackTests {
     @Test func `what waits in a busy worker is done by an idle one, and the busy one hears again later`() async throws {
         try await EngineScene.with { scene in

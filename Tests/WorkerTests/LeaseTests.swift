@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(5)))
 struct LeaseTests {
     @Test func `a lease is renewed for as long as its step runs`() async throws {
         try await EngineScene.with { scene in
@@ -17,11 +17,13 @@ struct LeaseTests {
                 try await gate.pass()
                 return .completed(StepResult())
             }
-            try await scene.withWorker(handlers) { _ in
+            var configuration = EngineScene.configuration()
+            configuration.lease = .seconds(3)
+            try await scene.withWorker(handlers, configuration) { _ in
                 let job = try await scene.database.begin()
                 try await eventually("it runs") { gate.inside == 1 }
                 // Two leases long, with the rescuer at work all the while.
-                let end = ContinuousClock.now + .seconds(3)
+                let end = ContinuousClock.now + .seconds(6)
                 try await eventually("time passes") { ContinuousClock.now >= end }
                 #expect(gate.cancelled == 0)
                 gate.open()

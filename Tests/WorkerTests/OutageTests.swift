@@ -11,7 +11,7 @@ import Testing
 import Worker
 
 /// Servers that go away in the middle of the work; so each test has its own.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct OutageTests {
     private func withOwnServers(
         _ body: @Sendable (EngineScene, LocalPostgres, LocalRabbitMQ) async throws -> Void
@@ -50,7 +50,7 @@ struct OutageTests {
                 try await postgres.kill()
                 try await postgres.restart()
                 gate.open()
-                for job in jobs { try await scene.wait(for: job, to: .completed, within: .seconds(60)) }
+                for job in jobs { try await scene.wait(for: job, to: .completed) }
                 try await eventually("the outbox is empty") { try await scene.database.bells().isEmpty }
                 #expect(completions.withLockedValue(\.count) == 27)
             }

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(5)))
 struct ShutdownTests {
     @Test func `a drain lets a short step finish and takes nothing new`() async throws {
         let recorder = LogRecorder()

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(5)))
 struct StoppingTests {
     private func cancel(_ job: JobID, in scene: EngineScene) async throws {
         _ = try await scene.database.pool.withTransaction {

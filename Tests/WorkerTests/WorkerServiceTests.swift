@@ -12,7 +12,7 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(1)))
+@Suite(.postgres, .rabbitMQ, .timeLimit(.minutes(5)))
 struct WorkerServiceTests {
     @Test func `a job's steps run one after the other to the end, each with what it left behind`() async throws {
         try await EngineScene.with { scene in
