@@ -259,7 +259,11 @@ let package = Package(
             ]),
         tests("EndToEndTests", ["rosterline", "Simulators", "LocalServers", "Postgres", "TestSupport", logging]),
         tests(
-            "ChaosTests", ["Chaos", "rosterline", "rosterline-chaos", "Jobs", "LocalServers", "TestSupport", logging]),
+            "ChaosTests",
+            [
+                "Chaos", "rosterline", "rosterline-chaos", "Broker", "Jobs", "LocalServers", "RabbitMQ", "TestSupport",
+                logging,
+            ]),
         tests("TidyTests", []),
     ],
     cLanguageStandard: .gnu2x

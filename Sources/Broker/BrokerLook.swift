@@ -91,19 +91,16 @@ package struct BrokerLook: Sendable {
             depths[queue.name] = try await Self.found { try await broker.inspect(queue: queue.name) }
             if depths[queue.name] == nil { missing.append(.queueMissing(name: queue.name)) }
         }
-        guard !missing.isEmpty else { return depths }
-        guard repairs else {
-            sight.troubles += missing
-            return depths
-        }
+        // Told whatever becomes of the repair: one that breaks off may have made what the next look then finds.
+        sight.troubles += missing
+        guard repairs, !missing.isEmpty else { return depths }
         do {
             try await topology.create(over: broker)
+            sight.troubles.removeAll(where: missing.contains)
             sight.repaired += missing
         } catch let error as RabbitMQError where error.code == .accessRefused {
-            sight.troubles += missing
             sight.troubles.append(.mayNotConfigure(names: missing.compactMap(\.name)))
         } catch let error as RabbitMQError where error.code == .preconditionFailed {
-            sight.troubles += missing
             sight.troubles.append(
                 .declaredOtherwise(name: error.operation.split(separator: " ").last.map(String.init) ?? ""))
         }
