@@ -18,6 +18,8 @@ package struct ChaosPace: Sendable, Hashable {
     package var handBack: Duration
     /// How long a rung step may go untaken.
     package var patience: Duration
+    /// What a rescued step's way through the dispatcher and the broker to a free worker may take.
+    package var way: Duration
     /// Life of a lease where nothing may be rescued: none ends though the machine is busy.
     package var safeLease: Duration
 
@@ -33,6 +35,7 @@ package struct ChaosPace: Sendable, Hashable {
             cancel = .seconds(8)
             patience = .seconds(60)
             handBack = .seconds(5)
+            way = .seconds(5)
             safeLease = .seconds(30)
         case .short:
             lease = .seconds(2)
@@ -44,13 +47,15 @@ package struct ChaosPace: Sendable, Hashable {
             cancel = .seconds(2)
             patience = .seconds(4)
             handBack = .milliseconds(500)
+            // As long as where the host keeps most of the processors for others.
+            way = .seconds(60)
             safeLease = .seconds(10)
         }
     }
 
-    /// What a rescue may take at most, in seconds, from the kill to the next claim: the lease, the look for it, and 5 s
-    /// for the way through the dispatcher and the broker to a free worker. 40 with the values of production.
-    package var rescueBound: Double { (lease + maintenance) / .seconds(1) + 5 }
+    /// What a rescue may take at most, in seconds, from the kill to the next claim: the lease, the look for it, and the
+    /// way. 40 with the values of production.
+    package var rescueBound: Double { (lease + maintenance + way) / .seconds(1) }
 }
 
 extension Duration {

@@ -104,7 +104,7 @@ struct HostileSetTests {
         }
     }
 
-    @Test func `a district of the demo's size converts without a gap`() throws {
+    @Test func `a district of the demo's size converts in a moment`() throws {
         var users = String(School.users.split(separator: "\n")[0]) + "\n"
         for index in 0..<5000 {
             users += "user-\(4999 - index),,,true,s1,student,login\(index),,Given,Family,,,,,,,,\n"
@@ -113,8 +113,10 @@ struct HostileSetTests {
         for index in 0..<30_000 {
             enrollments += "en-\(index),,,c\(index % 2 + 1),s1,user-\(index * 7 % 5000),student,false,,\n"
         }
+        let start = ContinuousClock.now
         let scene = try ConversionScene(School.files(["users.csv": users, "enrollments.csv": enrollments]))
         #expect(try scene.gaps() == [])
         #expect(scene.count(.users)?.converted == 5000)
+        #expect(ContinuousClock.now - start < .seconds(120), "what takes the square of the rows takes longer")
     }
 }

@@ -156,7 +156,10 @@ struct DispatcherTests {
         }
     }
 
-    /// A dispatcher that looks by itself only once a minute, and hears the database.
+    /// Between two looks of a dispatcher that is to hear the database.
+    private let rare = Duration.seconds(600)
+
+    /// A dispatcher that looks by itself only once in ten minutes, and hears the database.
     private func whileListening(
         _ database: EngineDatabase, _ publisher: StepPublisher, _ body: () async throws -> Void
     ) async throws {
@@ -164,7 +167,7 @@ struct DispatcherTests {
             configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
         let dispatcher = DispatcherService(
             database: database.pool, bells: listener.notifications.map { _ in () }, publisher: publisher,
-            configuration: DispatcherConfiguration(interval: .seconds(600)), logger: EngineDatabase.logger)
+            configuration: DispatcherConfiguration(interval: rare), logger: EngineDatabase.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await listener.run() }
             group.addTask { try await dispatcher.run() }
@@ -181,8 +184,10 @@ struct DispatcherTests {
     @Test func `a new bell is rung at the database's call, long before the next look`() async throws {
         try await withDispatcher { database, _, _, publisher, consumer in
             try await whileListening(database, publisher) {
+                let begin = ContinuousClock.now
                 let job = try await database.begin()
                 #expect(try await heard(consumer, atLeast: 1) == [StepID(job: job, ordinal: 1)])
+                #expect(ContinuousClock.now - begin < rare / 4)
             }
         }
     }
@@ -195,6 +200,7 @@ struct DispatcherTests {
                     JobRequest(.rosterSync, integration: database.integration, postedBy: "test", steps: [.extract])
                 }
                 try await database.jobs.begin(requests)
+                let begin = ContinuousClock.now
                 var ran: [JobID] = []
                 while ran.count < requests.count {
                     let steps = try await heard(consumer, atLeast: 1)
@@ -204,6 +210,7 @@ struct DispatcherTests {
                     ran.append(steps[0].job)
                 }
                 #expect(ran == requests.map(\.id))
+                #expect(ContinuousClock.now - begin < rare / 4)
             }
         }
     }
