@@ -17,7 +17,8 @@ enum FairnessFaults {
         // The limit that an institution has unless somebody sets another.
         try await trial.pool.execute("UPDATE institution SET concurrent_steps = 8 WHERE slug = 'big'")
         try await trial.startScheduler()
-        try await trial.startWorkers(2, slots: 8)
+        // A limit keeps slots free for others where there are more slots than it allows: here three fourths of them.
+        try await trial.startWorkers(2, slots: 16)
         // The first of all finds processes that are still connecting.
         _ = try await wait(trial, Array(others.prefix(20)))
         try await trial.begin(isLong ? 50_000 : 1_500, big)

@@ -4,7 +4,7 @@ package import Postgres
 
 extension OutboxStore {
     /// Takes the turn, and rings for all that is due if there is nothing to decide: so few wait that all of them fit
-    /// into what their institutions may have in flight, no institution draws on a bucket, and nothing is paused. One
+    /// into what their institutions may have in flight, and no institution draws on a bucket. What is paused waits. One
     /// round trip and one transaction, so that a step that comes alone does not pay for the order among many.
     ///
     /// Institutions take turns in what is returned. When one was served last is left as it is: that is only kept where
@@ -13,7 +13,7 @@ extension OutboxStore {
     /// Served by `outbox_waiting` and `outbox_rung`.
     ///
     /// - Parameters:
-    ///   - limit: how many may wait at most, due or not; a few dozen, as all of them are read.
+    ///   - limit: how many may wait at most, due or not, paused or not; a few dozen, as all of them are read.
     ///   - window: how many may be rung or running, over all institutions.
     /// - Returns: what to publish, which is nothing if another dispatcher has the turn; nil if there is something to
     ///   decide, see ``takeTurn(limit:)``, or if Postgres wants the transaction repeated.
@@ -22,13 +22,13 @@ extension OutboxStore {
     ) async throws -> [StepMessage]? {
         let ring: PostgresQuery = """
             WITH waiting AS MATERIALIZED (
-                SELECT job_id, ordinal, institution_id, due_at <= clock_timestamp() AND kind = ANY(\(kinds)::text[]) AS is_due
-                FROM outbox WHERE rung_at IS NULL AND after_job IS NULL AND \(hasTurn) LIMIT \(limit + 1)
+                SELECT o.job_id, o.ordinal, o.institution_id, o.due_at <= clock_timestamp()
+                    AND o.kind = ANY(\(kinds)::text[]) AND NOT (EXISTS (SELECT FROM pause) AND \(isPaused)) AS is_due
+                FROM outbox o WHERE o.rung_at IS NULL AND o.after_job IS NULL AND \(hasTurn) LIMIT \(limit + 1)
             ), verdict AS MATERIALIZED (
                 -- Beyond the limit may be what is due.
                 SELECT count(*) > \(limit) OR count(*) FILTER (WHERE is_due) > 0 AND (
-                    EXISTS (SELECT FROM pause p WHERE p.until IS NULL OR p.until > clock_timestamp())
-                    OR count(*) FILTER (WHERE is_due) + (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL) > \(window)
+                    count(*) FILTER (WHERE is_due) + (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL) > \(window)
                     OR EXISTS (
                         SELECT FROM (
                             SELECT institution_id, count(*) AS steps FROM waiting WHERE is_due GROUP BY institution_id

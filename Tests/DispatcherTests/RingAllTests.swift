@@ -65,7 +65,6 @@ struct RingAllTests {
         ("UPDATE institution SET concurrent_steps = 3", true), ("UPDATE institution SET concurrent_steps = 4", false),
         ("UPDATE institution SET steps_per_minute = 600", true),
         ("UPDATE institution SET concurrent_steps = NULL", false),
-        ("INSERT INTO pause (scope, target, reason, paused_by) VALUES ('queue', 'import', 'r', 'ana')", true),
     ])
     func `where somebody may have to wait, nothing is rung and the policy is asked`(
         change: String, isDecided: Bool
@@ -78,6 +77,32 @@ struct RingAllTests {
             try await database.pool.execute(PostgresQuery(unescaped: change))
             #expect(try await ringAll(database)?.count == (isDecided ? nil : 2))
             #expect(try await database.bells().count == (isDecided ? 2 : 0))
+        }
+    }
+
+    @Test(arguments: [
+        "'institution', 'a', n.id", "'integration', 'a/b', 4711", "'queue', 'convert', NULL::bigint",
+        "'kind', 'enrich', NULL::bigint",
+    ])
+    func `what is paused waits, and what is not is rung without a decision`(pause: String) async throws {
+        try await EngineDatabase.with { database in
+            // One step that each of the pauses means, and one that none of them does.
+            try await database.pool.execute(
+                PostgresQuery(
+                    unescaped: """
+                        WITH n AS (INSERT INTO institution (slug, name) VALUES ('a', 'A') RETURNING id), t AS (
+                            INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind,
+                                priority, due_at)
+                            SELECT gen_random_uuid(), 1, n.id, 4711, 'enrich', 'convert', 20, now() FROM n
+                        )
+                        INSERT INTO pause (scope, target, target_id, reason, paused_by)
+                        SELECT v.*, 'r', 'ana' FROM n CROSS JOIN LATERAL (SELECT \(pause)) AS v
+                        """))
+            let job = try await database.begin()
+            #expect(try await ringAll(database) == [ticket(job)])
+            #expect(try await ringAll(database) == [])
+            try await database.pool.execute("DELETE FROM pause")
+            #expect(try await ringAll(database)?.count == 1)
         }
     }
 
@@ -140,6 +165,7 @@ struct RingAllTests {
             for round in 0..<60 {
                 try await database.pool.execute("DELETE FROM outbox")
                 try await database.pool.execute("DELETE FROM institution WHERE slug LIKE 'r%'")
+                try await database.pool.execute("DELETE FROM pause")
                 for school in 0..<3 {
                     try await database.pool.execute(
                         """
@@ -156,9 +182,19 @@ struct RingAllTests {
                         FROM n, generate_series(1, \(Int.random(in: 0...6, using: &random))) AS g
                         """)
                 }
+                if round.isMultiple(of: 3) {
+                    try await database.pool.execute(
+                        """
+                        INSERT INTO pause (scope, target, target_id, reason, paused_by)
+                        SELECT 'institution', slug, id, 'r', 'ana' FROM institution WHERE slug = \("r\(round)-1")
+                        """)
+                }
                 let decided = try await decide(database)
                 let due = try await database.pool.query(
-                    "SELECT count(*)::int AS n FROM outbox WHERE rung_at IS NULL AND due_at <= now()")
+                    """
+                    SELECT count(*)::int AS n FROM outbox o WHERE rung_at IS NULL AND due_at <= now()
+                        AND NOT EXISTS (SELECT FROM pause WHERE target_id = o.institution_id)
+                    """)
                 let rung = try await ringAll(database)
                 let nobodyWaits = try due.first?.decode("n") == decided.count
                 #expect(rung.map { Set($0) } == (nobodyWaits ? decided : nil), "seed \(seed), round \(round)")
