@@ -116,7 +116,7 @@ extension Setting {
             "maintenance.patienceSeconds", .seconds(1...86_400), default: "300",
             "How long a rung step may go untaken before it is rung for again."),
         Setting(
-            "maintenance.cancelSeconds", .seconds(0...3600), default: "10",
+            "maintenance.cancelSeconds", .seconds(0...3600), default: "5",
             "How long a cancelled job's step has to stop before its lease is taken away."),
         Setting(
             "maintenance.retentionDays", .whole(31...36_500), default: "400",
