@@ -106,6 +106,16 @@ package struct HistoryStore: Sendable {
         return try rows.first?.decode("held", as: Int.self) == 1
     }
 
+    /// Whether the step has gone on without this lease, so that nothing written under it can count any more.
+    package func isPast(_ lease: StepLease) async throws -> Bool {
+        let rows = try await database.query(
+            """
+            SELECT state <> 'running' OR fencing_token <> \(lease.token) AS is_past FROM step
+            WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
+            """)
+        return try rows.first?.decode("is_past", as: Bool.self) ?? true
+    }
+
     /// Writes down that a worker was killed or frozen.
     package func killed(_ owner: String, at moment: Date) async throws {
         try await database.execute("INSERT INTO history (at, what, owner) VALUES (\(moment), 'kill', \(owner))")

@@ -18,6 +18,8 @@ enum WorkerFaults {
         try await trial.begin(isLong ? 500 : 20, work, steps: [.extract, .convert, .importBatch])
         try await trial.hurt(every: isLong ? .seconds(3) : .milliseconds(900), within: .seconds(isLong ? 400 : 60)) {
             number in
+            // On a machine that stands still most of the time, a step could meet three of them, which is poison.
+            if !isLong, number >= 12 { return }
             // Pods have names of their own, and so have these.
             let names = await trial.processes.names.filter { $0.hasPrefix("worker") }
             try await trial.replace(

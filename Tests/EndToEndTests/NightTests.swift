@@ -69,7 +69,7 @@ import Testing
             try await scene.cluster.start("worker", as: "second")
             try await expectOneCompleteImport(scene, canvas, job: job)
             #expect(
-                try await scene.count("SELECT rescues::int FROM step WHERE job_id = \(job) AND kind = 'extract'") == 1)
+                try await scene.count("SELECT rescues::int FROM step WHERE job_id = \(job) AND kind = 'extract'") >= 1)
             try await scene.cluster.stop("second")
         }
     }
