@@ -148,7 +148,7 @@ let package = Package(
                 "Schedules", "Conversion",
                 arguments, configuration, lifecycle, signals, logging, threads, yaml, filePaths, httpTypes,
             ]),
-        target("LocalServers", [subprocess, logging]),
+        target("LocalServers", [subprocess, logging, locks]),
         target("Simulators", ["Archives", hummingbird, httpTypes, locks, logging, crypto, niocore, threads]),
         program(
             "rosterline-sim", ["Simulators", "LocalServers", "Curl", arguments, lifecycle, signals, logging, httpTypes]),

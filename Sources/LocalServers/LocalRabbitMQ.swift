@@ -45,18 +45,18 @@ package actor LocalRabbitMQ {
 
     private init(
         folder: String, password: String, isTemporary: Bool, port: Int?, certificates: LocalRabbitMQCertificates?,
-        usesManagement: Bool, membership: Membership?, definitions: String?
+        usesManagement: Bool, membership: Membership?, definitions: String?, freePort: @Sendable () throws -> Int
     ) throws {
         self.membership = membership
         self.definitions = definitions
         self.folder = folder
         self.password = password
         self.isTemporary = isTemporary
-        self.port = try port ?? LocalServerPort.free()
+        self.port = try port ?? freePort()
         self.certificates = certificates
-        tlsPort = certificates != nil ? try LocalServerPort.free() : nil
-        managementPort = usesManagement ? try LocalServerPort.free() : nil
-        distributionPort = try LocalServerPort.free()
+        tlsPort = certificates != nil ? try freePort() : nil
+        managementPort = usesManagement ? try freePort() : nil
+        distributionPort = try freePort()
         nodeName = Self.nodeName(port: self.port)
     }
 
@@ -81,7 +81,8 @@ package actor LocalRabbitMQ {
     }
 
     static func start(
-        in folder: String?, port: Int?, tls: Bool, management: Bool, membership: Membership?, definitions: String? = nil
+        in folder: String?, port: Int?, tls: Bool, management: Bool, membership: Membership?,
+        definitions: String? = nil, freePort: @Sendable () throws -> Int = LocalServerPort.free
     ) async throws -> LocalRabbitMQ {
         guard access(programs + "/rabbitmq-server", X_OK) == 0 else {
             throw ServerError(
@@ -96,22 +97,23 @@ package actor LocalRabbitMQ {
         let password = try rememberedPassword(in: path)
         let certificates = tls ? try await LocalRabbitMQCertificates.make(in: path + "/tls") : nil
         // Somebody else may take a free port before the node does: then other ones.
-        var lastError: (any Error)?
-        for _ in 0..<3 {
+        var attempts = 3
+        while true {
+            attempts -= 1
             let server = try LocalRabbitMQ(
                 folder: path, password: password, isTemporary: folder == nil, port: port,
                 certificates: certificates, usesManagement: management, membership: membership,
-                definitions: definitions)
+                definitions: definitions, freePort: freePort)
             do {
                 try await server.configure()
                 try await server.launch()
                 return server
-            } catch let error as ServerError where error.code == .notReady && port == nil {
-                lastError = error
+            } catch let error as ServerError {
+                if error.code == .notReady, port == nil, attempts > 0 { continue }
+                if folder == nil { try? FileManager.default.removeItem(atPath: path) }
+                throw error
             }
         }
-        throw lastError
-            ?? ServerError(.notReady, operation: "start RabbitMQ in \(path)", remedy: "Read its log.")
     }
 
     /// Of the script before the node; nil once stopped.
@@ -174,6 +176,8 @@ extension LocalRabbitMQ {
             "RABBITMQ_LOGS=\(log)", "RABBITMQ_CONFIG_FILE=\(folder)/rabbitmq.conf",
             "RABBITMQ_ENABLED_PLUGINS_FILE=\(folder)/enabled_plugins", "RABBITMQ_DIST_PORT=\(distributionPort)",
             "RABBITMQ_CONF_ENV_FILE=/dev/null",
+            // Otherwise where this process was started.
+            "ERL_CRASH_DUMP=\(folder)/log/erl_crash.dump",
             // Erlang's schedulers spin while idle unless told not to; on a small machine that starves everybody else.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none +sbwtdcpu none +sbwtdio none",
         ]
@@ -220,7 +224,8 @@ extension LocalRabbitMQ {
         let deadline = ContinuousClock.now + .seconds(240)
         while !isReady {
             guard await process.isRunning, ContinuousClock.now < deadline else {
-                try? await process.kill()
+                // The next attempt is made in it.
+                try? await process.kill(keepingFolder: true)
                 throw ServerError(
                     .notReady, operation: "start RabbitMQ on port \(port) in \(folder)",
                     remedy: "Read its log; is a port taken?", log: logEnd)
