@@ -6,7 +6,7 @@ import Metrics
 import NIOConcurrencyHelpers
 package import Postgres
 import ServiceLifecycle
-import Storage
+package import Storage
 
 /// Rings the doorbells: decides whose steps go next, marks their tickets as rung, publishes them, and lets those wait
 /// again that the broker did not take.
@@ -19,9 +19,12 @@ import Storage
 ///
 /// The mark itself is committed without waiting for the disk: a crash of Postgres that forgets it only makes a bell
 /// ring again.
+///
+/// Where nobody waits and a notice says that no limit concerns a step, it is published before it is marked: the mark is
+/// there to count, and nothing is counted for it.
 package struct DispatcherService: Service {
     private let database: PostgresPool
-    private let bells: any AsyncSequence<Void, Never> & Sendable
+    private let notices: any AsyncSequence<OutboxNotice, Never> & Sendable
     private let publisher: StepPublisher
     private let configuration: DispatcherConfiguration
     private let logger: Logger
@@ -29,14 +32,15 @@ package struct DispatcherService: Service {
     private let rung = Counter(label: "rosterline_outbox_rung_total")
     /// What the last decision found: while it is so, no look without one is worth its price.
     private let somebodyWaits = NIOLockedValueBox(false)
+    private let early = NIOLockedValueBox(EarlyBells())
 
-    /// - Parameter bells: says that a ticket may be due; only a hint that saves waiting for the next poll.
+    /// - Parameter notices: say that a ticket may be due; only hints that save waiting for the next poll.
     package init(
-        database: PostgresPool, bells: any AsyncSequence<Void, Never> & Sendable, publisher: StepPublisher,
+        database: PostgresPool, notices: any AsyncSequence<OutboxNotice, Never> & Sendable, publisher: StepPublisher,
         configuration: DispatcherConfiguration, logger: Logger
     ) {
         self.database = database
-        self.bells = bells
+        self.notices = notices
         self.publisher = publisher
         self.configuration = configuration
         self.logger = logger
@@ -50,9 +54,10 @@ package struct DispatcherService: Service {
 
     private func dispatch() async {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let course = NIOLockedValueBox(Course())
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { for await _ in bells { wake.yield() } }
+                group.addTask { await heed(waking: wake, course) }
                 group.addTask {
                     while !Task.isCancelled {
                         wake.yield()
@@ -61,11 +66,32 @@ package struct DispatcherService: Service {
                     wake.finish()
                 }
                 group.addTask { await live() }
-                group.addTask { await ring(at: wakes) }
+                group.addTask { await ring(at: wakes, course) }
                 await group.next()
                 group.cancelAll()
             }
         }
+    }
+
+    private func heed(waking wake: AsyncStream<Void>.Continuation, _ course: NIOLockedValueBox<Course>) async {
+        await withDiscardingTaskGroup { deliveries in
+            for await notice in notices {
+                if case .ring(let message, let dispatcher) = notice {
+                    guard dispatcher == id else { continue }
+                    if mayRingEarly(message) {
+                        // Its ticket is marked by the next look, or by who claims it.
+                        deliveries.addTask { await deliver([message], course) }
+                        continue
+                    }
+                }
+                wake.yield()
+            }
+        }
+    }
+
+    private func mayRingEarly(_ message: StepMessage) -> Bool {
+        guard !somebodyWaits.withLockedValue(\.self), (try? publisher.requireConnection()) != nil else { return false }
+        return early.withLockedValue { $0.ring(message.step) }
     }
 
     /// Says that this dispatcher lives, and takes over from those that do not.
@@ -103,8 +129,7 @@ package struct DispatcherService: Service {
     /// Batches whose confirms are awaited while the next is decided.
     private static let underWayLimit = 4
 
-    private func ring(at wakes: AsyncStream<Void>) async {
-        let course = NIOLockedValueBox(Course())
+    private func ring(at wakes: AsyncStream<Void>, _ course: NIOLockedValueBox<Course>) async {
         await withTaskGroup(of: Void.self) { deliveries in
             var underWay = 0
             for await _ in wakes {
@@ -164,11 +189,13 @@ package struct DispatcherService: Service {
         return try await publish(messages).taken
     }
 
-    /// What is to be rung now, its tickets marked; nil if there is nothing.
+    /// What is to be rung now, its tickets marked; nil if there is nothing that has not been rung.
     private func next() async throws -> [StepMessage]? {
         // Nothing is marked that cannot be rung: while the broker is away, a look costs nothing.
         try publisher.requireConnection()
-        let messages = try await reserve()
+        early.withLockedValue { $0.beginLook() }
+        let marked = try await reserve()
+        let messages = early.withLockedValue { $0.endLook(marked: marked) }
         return messages.isEmpty ? nil : messages
     }
 
@@ -230,6 +257,7 @@ package struct DispatcherService: Service {
     /// Postgres is away too, our silence tells.
     private func putBack(_ messages: [StepMessage], after pause: Duration) async {
         guard !messages.isEmpty else { return }
+        early.withLockedValue { $0.forget(messages.map(\.step)) }
         await Task {
             do {
                 try await OutboxStore(database).putBack(messages.map(\.step), after: pause)

@@ -48,16 +48,7 @@ package struct JobStore: Sendable {
     package func begin(_ requests: [JobRequest]) async throws {
         precondition(requests.allSatisfy { $0.key == nil }, "jobs with a key begin one by one")
         guard !requests.isEmpty else { return }
-        let steps = requests.enumerated().flatMap { place, request in
-            request.steps.enumerated().map { (request, Int16($0 + 1), $1.rawValue, place + 1) }
-        }
-        // What comes after a job of the same batch is told apart here: the statement joins none of its lists, which
-        // have no index, so that a batch costs what its jobs cost.
-        let ids = Set(requests.map(\.id))
-        let after = requests.map { request in
-            let isOurs = request.afterJob.map(ids.contains) ?? false
-            return (ours: isOurs ? request.afterJob?.uuid : nil, other: isOurs ? nil : request.afterJob?.uuid)
-        }
+        let after = Self.predecessors(of: requests)
         // Not said at all where nobody waits for a job: made ready, it is a fourth of the statement for one job.
         let other: PostgresQuery =
             after.allSatisfy { $0.other == nil }
@@ -68,36 +59,24 @@ package struct JobStore: Sendable {
                 INSERT INTO job (id, institution_id, integration_id, kind, posted_by, priority, settings)
                 SELECT r.id, i.institution_id, i.id, r.kind, r.posted_by, r.priority,
                     jsonb_build_object('source', i.source, 'canvas', i.canvas, 'mapping', i.mapping)
-                FROM unnest(\(requests.map(\.id.uuid))::uuid[], \(requests.map(\.integration))::bigint[],
-                    \(requests.map(\.kind.rawValue))::text[], \(requests.map(\.postedBy))::text[],
-                    \(requests.map(\.priority.rawValue))::smallint[]) AS r (id, integration_id, kind, posted_by, priority)
-                JOIN integration i ON i.id = r.integration_id
+                FROM \(Self.jobs(requests)) AS r JOIN integration i ON i.id = r.integration_id
                 RETURNING id
             ), planned AS (
                 INSERT INTO step (job_id, ordinal, kind, version, state, queued_at, run_after)
                 SELECT s.job_id, s.ordinal, s.kind, s.version, CASE WHEN s.ordinal = 1 THEN 'queued' ELSE 'pending' END,
                     CASE WHEN s.ordinal = 1 THEN clock_timestamp() END,
                     coalesce(s.run_after, statement_timestamp() + s.place * interval '1 microsecond')
-                FROM unnest(\(steps.map(\.0.id.uuid))::uuid[], \(steps.map(\.0.integration))::bigint[],
-                    \(steps.map(\.1))::smallint[], \(steps.map(\.2))::text[], \(steps.map(\.0.version))::smallint[],
-                    \(steps.map(\.0.runAfter))::timestamptz[], \(steps.map(\.3))::bigint[])
-                    AS s (job_id, integration_id, ordinal, kind, version, run_after, place)
-                JOIN integration i ON i.id = s.integration_id
+                FROM \(Self.steps(requests)) AS s JOIN integration i ON i.id = s.integration_id
             ), rung AS (
                 INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority,
                     due_at, after_job)
                 SELECT t.job_id, 1, i.institution_id, i.id, t.job_kind, t.kind, t.version, t.priority,
                     -- The same moment as the step's, and in the order of the batch.
                     coalesce(t.run_after, statement_timestamp() + t.place * interval '1 microsecond'), coalesce(t.after_ours, \(other))
-                FROM unnest(\(requests.map(\.id.uuid))::uuid[], \(requests.map(\.integration))::bigint[],
-                    \(requests.map(\.kind.rawValue))::text[], \(requests.map { $0.steps.first?.rawValue })::text[],
-                    \(requests.map(\.version))::smallint[], \(requests.map(\.priority.rawValue))::smallint[],
-                    \(requests.map(\.runAfter))::timestamptz[], \(after.map(\.ours))::uuid[], \(after.map(\.other))::uuid[])
-                    WITH ORDINALITY AS t (job_id, integration_id, job_kind, kind, version, priority, run_after, after_ours,
-                        after_other, place)
-                JOIN integration i ON i.id = t.integration_id
+                FROM \(Self.tickets(requests, after: after)) JOIN integration i ON i.id = t.integration_id
             )
-            SELECT count(*)::int AS begun, pg_notify('\(unescaped: OutboxStore.channel)', '')::text AS bell FROM begun
+            SELECT count(*)::int AS begun,
+                pg_notify('\(unescaped: OutboxStore.channel)', \(Self.notice(of: requests)))::text AS bell FROM begun
             """)
         guard try rows.first?.decode("begun", as: Int.self) == requests.count else {
             let ids = Set(requests.map(\.integration)).sorted().map(String.init).joined(separator: ", ")

@@ -25,6 +25,8 @@ extension OutboxStore {
                 SELECT o.job_id, o.ordinal, o.institution_id, o.due_at <= clock_timestamp()
                     AND o.kind = ANY(\(kinds)::text[]) AND NOT (EXISTS (SELECT FROM pause) AND \(isPaused)) AS is_due
                 FROM outbox o WHERE o.rung_at IS NULL AND o.after_job IS NULL AND \(hasTurn) LIMIT \(limit + 1)
+                -- One that a worker claims just now, rung before it was marked, is marked by that.
+                FOR UPDATE OF o SKIP LOCKED
             ), verdict AS MATERIALIZED (
                 -- Beyond the limit may be what is due.
                 SELECT count(*) > \(limit) OR count(*) FILTER (WHERE is_due) > 0 AND (

@@ -165,7 +165,8 @@ extension EngineUnderTest {
         let bells = PostgresListener(configuration: postgres, channels: [OutboxStore.channel], logger: logger)
         let publisher = StepPublisher(configuration: rabbitMQ, topology: topology, logger: logger)
         let service = DispatcherService(
-            database: pool, bells: bells.notifications.map { _ in () }, publisher: publisher,
+            database: pool, notices: bells.notifications.map { OutboxNotice(payload: $0.payload) },
+            publisher: publisher,
             configuration: DispatcherConfiguration(name: "bench", window: 10_000_000), logger: logger)
         return [publisher, bells, service]
     }

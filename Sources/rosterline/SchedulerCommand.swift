@@ -26,7 +26,8 @@ struct SchedulerCommand: AsyncParsableCommand {
         engine.poolSize = 3
         let tickets = PostgresPool(configuration: engine, logger: cluster.logger)
         let dispatcher = DispatcherService(
-            database: tickets, bells: bells.notifications.map { _ in () }, publisher: publisher,
+            database: tickets, notices: bells.notifications.map { OutboxNotice(payload: $0.payload) },
+            publisher: publisher,
             configuration: DispatcherConfiguration(
                 name: Cluster.processName, interval: try settings.duration("dispatcher.intervalSeconds"),
                 window: try settings.whole("dispatcher.window"),

@@ -43,7 +43,7 @@ struct DispatcherTests {
         -> DispatcherService
     {
         DispatcherService(
-            database: database.pool, bells: AsyncStream(unfolding: silence), publisher: publisher,
+            database: database.pool, notices: AsyncStream(unfolding: silence), publisher: publisher,
             configuration: DispatcherConfiguration(
                 interval: .milliseconds(50), batch: batch, pause: .milliseconds(300)),
             logger: EngineDatabase.logger)
@@ -161,21 +161,31 @@ struct DispatcherTests {
 
     /// A dispatcher that looks by itself only once in ten minutes, and hears the database.
     private func whileListening(
-        _ database: EngineDatabase, _ publisher: StepPublisher, _ body: () async throws -> Void
+        _ database: EngineDatabase, _ publisher: StepPublisher, dispatchers: Int = 1,
+        _ body: () async throws -> Void
     ) async throws {
-        let listener = PostgresListener(
-            configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
-        let dispatcher = DispatcherService(
-            database: database.pool, bells: listener.notifications.map { _ in () }, publisher: publisher,
-            configuration: DispatcherConfiguration(interval: rare), logger: EngineDatabase.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await listener.run() }
-            group.addTask { try await dispatcher.run() }
+            for _ in 0..<dispatchers {
+                let listener = PostgresListener(
+                    configuration: database.configuration, channels: [OutboxStore.channel],
+                    logger: EngineDatabase.logger)
+                let dispatcher = DispatcherService(
+                    database: database.pool,
+                    notices: listener.notifications.map { OutboxNotice(payload: $0.payload) }, publisher: publisher,
+                    configuration: DispatcherConfiguration(interval: rare, pause: .milliseconds(300)),
+                    logger: EngineDatabase.logger)
+                group.addTask { try await listener.run() }
+                group.addTask { try await dispatcher.run() }
+            }
             defer { group.cancelAll() }
-            try await eventually("somebody listens") {
-                try await !database.pool.query(
-                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
-                ).isEmpty
+            try await eventually("all listen and live") {
+                try await database.pool.query(
+                    """
+                    SELECT (SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'
+                        AND datname = current_database()) = \(dispatchers)
+                        AND (SELECT count(*) FROM dispatcher) = \(dispatchers) AS ready
+                    """
+                ).first?.decode("ready", as: Bool.self) == true
             }
             try await body()
         }
@@ -188,6 +198,63 @@ struct DispatcherTests {
                 let job = try await database.begin()
                 #expect(try await heard(consumer, atLeast: 1) == [StepID(job: job, ordinal: 1)])
                 #expect(ContinuousClock.now - begin < rare / 4)
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2])
+    func `without limits a bell rings before its ticket is marked, once, whoever else dispatches`(
+        dispatchers: Int
+    ) async throws {
+        try await withDispatcher { database, _, _, publisher, consumer in
+            try await database.pool.execute("UPDATE institution SET concurrent_steps = NULL")
+            try await whileListening(database, publisher, dispatchers: dispatchers) {
+                var begun: [StepID] = []
+                var rung: [StepID] = []
+                for _ in 0..<5 {
+                    begun.append(StepID(job: try await database.begin(), ordinal: 1))
+                    rung += try await heard(consumer, atLeast: 1)
+                }
+                #expect(rung == begun)
+                #expect(Set(try await database.bells()) == Set(begun), "nobody looks")
+                _ = try await database.claim(begun[0].job)
+                #expect(Set(try await database.bells()) == Set(begun.dropFirst()), "the claim marks it")
+                // Two at once ask for a look, which marks those that have rung, and rings the two.
+                let requests = (0..<2).map { _ in
+                    JobRequest(.rosterSync, integration: database.integration, postedBy: "test")
+                }
+                try await database.jobs.begin(requests)
+                try await eventually("all are marked") { try await database.bells().isEmpty }
+                var late: [StepID] = []
+                while !requests.allSatisfy({ late.contains(StepID(job: $0.id, ordinal: 1)) }) {
+                    late += try await heard(consumer, atLeast: 1)
+                }
+                // Who rang the others knows them; where another one looks first, they ring once more.
+                if dispatchers == 1 { #expect(late.count == 2) }
+                #expect(Set(late).isSubset(of: begun.dropFirst() + requests.map { StepID(job: $0.id, ordinal: 1) }))
+            }
+        }
+    }
+
+    @Test func `a bell that rang early and was refused rings once its queue is there`() async throws {
+        try await withDispatcher { database, broker, topology, publisher, consumer in
+            try await database.pool.execute("UPDATE institution SET concurrent_steps = NULL")
+            let queue = topology.queue(for: .convert)
+            try await RabbitMQAdministration.with(broker) { _ = try await $0.delete(queue: queue) }
+            try await whileListening(database, publisher) {
+                let request = JobRequest(
+                    .rosterSync, integration: database.integration, postedBy: "test", steps: [.convert])
+                try await database.jobs.begin([request])
+                let good = try await database.begin()
+                #expect(try await heard(consumer, atLeast: 1) == [StepID(job: good, ordinal: 1)])
+                try await topology.create(broker)
+                // Each asks for a look.
+                try await eventually("it rings") {
+                    try await database.pool.execute("SELECT pg_notify('\(unescaped: OutboxStore.channel)', '')")
+                    let depths = try await QueueDepth.read(broker, topology: topology)
+                    return depths.first { $0.kind == .convert }?.ready == 1
+                }
+                try await eventually("it is marked") { try await database.bells().isEmpty }
             }
         }
     }
@@ -217,7 +284,7 @@ struct DispatcherTests {
 }
 
 /// No bell ever rings by itself.
-private func silence() async -> Void? {
+private func silence() async -> OutboxNotice? {
     try? await Task.sleep(for: .seconds(3600))
     return nil
 }

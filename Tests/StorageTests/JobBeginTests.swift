@@ -94,4 +94,56 @@ struct JobBeginTests {
             }
         }
     }
+
+    @Test func `a notice names dispatcher and step where no limit concerns it, and asks for a look elsewhere`()
+        async throws
+    {
+        try await EngineDatabase.with { database in
+            let listener = PostgresListener(
+                configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await listener.run() }
+                defer { group.cancelAll() }
+                try await eventually("somebody listens") {
+                    try await !database.pool.query(
+                        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                    ).isEmpty
+                }
+                func notice(_ change: PostgresQuery?, of requests: JobRequest...) async throws -> OutboxNotice? {
+                    if let change { try await database.pool.execute(change) }
+                    try await database.jobs.begin(requests)
+                    return await listener.notifications.first { _ in true }.map { OutboxNotice(payload: $0.payload) }
+                }
+                func request(
+                    after job: JobID? = nil, at time: Date? = nil, version: Int16 = 1
+                ) -> JobRequest {
+                    JobRequest(
+                        .rosterSync, integration: database.integration, postedBy: "test", runAfter: time, afterJob: job,
+                        version: version)
+                }
+                let unlimited: PostgresQuery = "UPDATE institution SET concurrent_steps = NULL, steps_per_minute = NULL"
+                #expect(try await notice(unlimited, of: request()) == .look, "no dispatcher lives")
+                try await OutboxStore(database.pool).beat(dispatcher: 4, name: "old")
+                try await OutboxStore(database.pool).beat(dispatcher: .max, name: "new")
+                let step = request(version: 2)
+                let message = StepMessage(job: step.id, ordinal: 1, kind: .extract, version: 2)
+                #expect(try await notice(nil, of: step) == .ring(message, dispatcher: .max))
+                #expect(try await notice(nil, of: request(), request()) == .look)
+                #expect(try await notice(nil, of: request(after: step.id)) == .look)
+                #expect(try await notice(nil, of: request(at: Date())) == .look)
+                #expect(try await notice("UPDATE institution SET concurrent_steps = 8", of: request()) == .look)
+                #expect(
+                    try await notice(
+                        "UPDATE institution SET concurrent_steps = NULL, steps_per_minute = 9", of: request()) == .look)
+                _ = try await notice(unlimited, of: request())
+                try await PauseStore(database.pool).pause(.queue, "import", until: nil, reason: "test", by: "test")
+                #expect(try await notice(nil, of: request()) == .look)
+            }
+        }
+    }
+
+    @Test(arguments: ["", "7", "7 ", "x {}", "7 {}", #"7 {"job":"1","kind":"extract","step":1,"v":1}"#])
+    func `a notice that nobody understands asks for a look`(payload: String) {
+        #expect(OutboxNotice(payload: payload) == .look)
+    }
 }

@@ -60,7 +60,7 @@ struct EngineScene: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let publisher = StepPublisher(configuration: broker, topology: topology, logger: logger)
             let relay = DispatcherService(
-                database: database.pool, bells: AsyncStream(unfolding: Self.silence), publisher: publisher,
+                database: database.pool, notices: AsyncStream(unfolding: Self.silence), publisher: publisher,
                 configuration: DispatcherConfiguration(interval: .milliseconds(50)), logger: logger)
             let maintenance = MaintenanceService(
                 database: database.pool,
@@ -76,7 +76,7 @@ struct EngineScene: Sendable {
     }
 
     /// No bell ever rings; the relay finds what is due by itself.
-    private static func silence() async -> Void? {
+    private static func silence() async -> OutboxNotice? {
         try? await Task.sleep(for: .seconds(3600))
         return nil
     }
