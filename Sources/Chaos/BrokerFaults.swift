@@ -84,6 +84,8 @@ enum BrokerFaults {
         try await trial.startScheduler()
         try await trial.startWorkers(2, slots: 2)
         try await trial.begin(isLong ? 150 : 60, integration)
+        // The doorbells are at the broker before it blocks, or nobody has anything to go on with.
+        try await trial.wait("the jobs run", within: .seconds(60)) { try await completed(trial) > 0 }
         let calm = try await enqueueLatency(trial, integration)
         try await trial.stage.rabbitMQ.setMemoryAlarm(on: true)
         trial.countFault()
