@@ -74,18 +74,27 @@ struct JobBeginTests {
         }
     }
 
+    /// With a listener that hears what dispatchers are told.
+    private func whileListening(
+        _ database: EngineDatabase, _ body: (PostgresListener) async throws -> Void
+    ) async throws {
+        let listener = PostgresListener(
+            configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await listener.run() }
+            defer { group.cancelAll() }
+            try await eventually("somebody listens") {
+                try await !database.pool.query(
+                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                ).isEmpty
+            }
+            try await body(listener)
+        }
+    }
+
     @Test func `a doorbell is announced to listeners at once`() async throws {
         try await EngineDatabase.with { database in
-            let listener = PostgresListener(
-                configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await listener.run() }
-                defer { group.cancelAll() }
-                try await eventually("somebody listens") {
-                    try await !database.pool.query(
-                        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
-                    ).isEmpty
-                }
+            try await whileListening(database) { listener in
                 let job = try await database.begin()
                 var bells = listener.notifications.makeAsyncIterator()
                 #expect(await bells.next()?.channel == OutboxStore.channel)
@@ -99,16 +108,7 @@ struct JobBeginTests {
         async throws
     {
         try await EngineDatabase.with { database in
-            let listener = PostgresListener(
-                configuration: database.configuration, channels: [OutboxStore.channel], logger: EngineDatabase.logger)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await listener.run() }
-                defer { group.cancelAll() }
-                try await eventually("somebody listens") {
-                    try await !database.pool.query(
-                        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
-                    ).isEmpty
-                }
+            try await whileListening(database) { listener in
                 func notice(_ change: PostgresQuery?, of requests: JobRequest...) async throws -> OutboxNotice? {
                     if let change { try await database.pool.execute(change) }
                     try await database.jobs.begin(requests)
