@@ -30,7 +30,7 @@ extension PostgresConnection {
     /// Sends a script outside pipeline mode; `finishExchange` follows, and then `enterPipeline`.
     func beginScript(_ sql: String, operation: String) async throws {
         let handle = try await usableHandle(operation)
-        exchange = PostgresExchange(items: nil, statements: [sql], operation: operation)
+        exchange = PostgresExchange(items: nil, statements: [PostgresQuery(unescaped: sql)], operation: operation)
         do {
             try handle.exitPipeline()
             try handle.sendScript(sql)
@@ -84,7 +84,7 @@ extension PostgresConnection {
         let handle = try await usableHandle(operation)
         do {
             let items = try send(queries, on: handle)
-            exchange = PostgresExchange(items: items, statements: queries.map(\.sql), operation: operation)
+            exchange = PostgresExchange(items: items, statements: queries, operation: operation)
         } catch {
             throw broken(error, operation: operation)
         }
@@ -109,11 +109,11 @@ extension PostgresConnection {
         }
         var fresh: [StatementCache.Key: String] = [:]
         for (index, query) in queries.enumerated() {
-            let key = StatementCache.Key(sql: query.sql, types: query.binds.map(\.type))
+            let key = StatementCache.Key(query)
             let known = statements.name(of: key) ?? fresh[key]
             let name = known ?? statements.makeName()
             if known == nil {
-                try handle.sendPrepare(name: name, sql: key.sql, types: key.types)
+                try handle.sendPrepare(name: name, sql: query.sql, types: key.types)
                 items.append(.prepare(key, name: name))
                 fresh[key] = name
             }

@@ -25,7 +25,7 @@ struct PostgresExchange {
     /// Nil for a script: the number of its statements is not known before.
     let items: [Item]?
     let operation: String
-    private let statements: [String]
+    private let statements: [PostgresQuery]
     private var position = 0
 
     private(set) var phase = Phase.running
@@ -37,7 +37,7 @@ struct PostgresExchange {
     /// The failure is about our prepared statement, not about the query: prepare it anew and try again.
     private(set) var isStale = false
 
-    init(items: [Item]?, statements: [String], operation: String) {
+    init(items: [Item]?, statements: [PostgresQuery], operation: String) {
         self.items = items
         self.statements = statements
         self.operation = operation
@@ -76,9 +76,9 @@ struct PostgresExchange {
 
     private mutating func fail(_ result: PostgresResult) {
         guard failure == nil else { return }
-        var sql = statements.first
-        if let items, position < items.count, case .query(let index) = items[position] { sql = statements[index] }
-        let error = result.error(operation: operation, sql: sql)
+        var statement = statements.first
+        if let items, position < items.count, case .query(let index) = items[position] { statement = statements[index] }
+        let error = result.error(operation: operation, sql: statement?.sql)
         failure = error
         let isPlanStale =
             error.sqlState == .featureNotSupported && result.sourceFunction == "RevalidateCachedQuery"

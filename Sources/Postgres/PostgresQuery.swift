@@ -7,12 +7,28 @@
 /// `String` is sent without a type, as a quoted literal would be, so that it fits text, enum, uuid and date columns
 /// alike; where the server cannot tell (`coalesce(\(text), …)`), write `\(text)::text`. Everything else has its type:
 /// `Int` is bigint, and `[String]` is text[].
-package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable, Hashable {
+package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable {
+    /// The pieces of its text as they were put together; nil stands for the next value.
+    ///
+    /// They are neither copied nor joined before somebody asks for ``sql``: as a rule nobody does, since the server
+    /// knows the statement by its name.
+    private(set) var pieces: [String?]
+    private(set) var binds: [PostgresBind]
+
     /// With `$1`, `$2`, … for the values.
-    package private(set) var sql: String
-    var binds: [PostgresBind]
-    // The texts between the values, so that queries can be joined: one more than there are values.
-    private var fragments: [String]
+    package var sql: String {
+        var sql = ""
+        var place = 0
+        for piece in pieces {
+            if let piece {
+                sql += piece
+            } else {
+                place += 1
+                sql += "$\(place)"
+            }
+        }
+        return sql
+    }
 
     /// The values in the server's text format, with the object identifiers of their types (0 lets the server decide);
     /// for tools that run the statement elsewhere.
@@ -21,9 +37,8 @@ package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable, Hashab
     }
 
     package init(stringLiteral sql: String) {
-        self.sql = sql
+        pieces = [sql]
         binds = []
-        fragments = [sql]
     }
 
     /// A statement whose text is made elsewhere, such as a file of the program; never from input.
@@ -37,29 +52,25 @@ package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable, Hashab
 
     /// Appends another piece with its values, for conditions that are put together.
     package mutating func append(_ other: PostgresQuery) {
-        for (index, fragment) in other.fragments.enumerated() {
-            if index > 0 { append(other.binds[index - 1]) }
-            append(text: fragment)
-        }
+        pieces += other.pieces
+        binds += other.binds
     }
 
     private mutating func append(text: String) {
-        sql += text
-        fragments[fragments.count - 1] += text
+        if !text.isEmpty { pieces.append(text) }
     }
 
     private mutating func append(_ bind: PostgresBind) {
+        pieces.append(nil)
         binds.append(bind)
-        fragments.append("")
-        sql += "$\(binds.count)"
     }
 
     /// Gathers the SQL and its values; a value becomes `$1`, never text.
     package struct StringInterpolation: StringInterpolationProtocol {
-        fileprivate var query = PostgresQuery(stringLiteral: "")
+        fileprivate var query = PostgresQuery(pieces: [], binds: [])
 
         package init(literalCapacity: Int, interpolationCount: Int) {
-            query.sql.reserveCapacity(literalCapacity + 3 * interpolationCount)
+            query.pieces.reserveCapacity(2 * interpolationCount + 1)
             query.binds.reserveCapacity(interpolationCount)
         }
 
@@ -88,10 +99,15 @@ package struct PostgresQuery: ExpressibleByStringInterpolation, Sendable, Hashab
             query.append(text: text)
         }
     }
+
+    private init(pieces: [String?], binds: [PostgresBind]) {
+        self.pieces = pieces
+        self.binds = binds
+    }
 }
 
 /// A value on its way to the server.
-package struct PostgresBind: Sendable, Hashable {
+package struct PostgresBind: Sendable {
     /// The object identifier of its type; 0 lets the server decide.
     let type: UInt32
     /// Nil is NULL. In text format and without the final 0, unless `isBinary`.

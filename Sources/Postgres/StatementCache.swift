@@ -2,9 +2,23 @@
 ///
 /// Pure. A statement that must go first counts as doomed until the server has confirmed that it is gone.
 struct StatementCache {
+    /// A statement's text and the types of its values.
+    ///
+    /// The same source makes the same pieces, which are then compared by their addresses: of thousands of characters
+    /// none is read. So the lengths of the pieces are what is hashed.
     struct Key: Hashable {
-        let sql: String
+        private let pieces: [String?]
         let types: [UInt32]
+
+        init(_ query: PostgresQuery) {
+            pieces = query.pieces
+            types = query.binds.map { $0.type }
+        }
+
+        func hash(into hasher: inout Hasher) {
+            for piece in pieces { hasher.combine(piece?.utf8.count ?? -1) }
+            hasher.combine(types)
+        }
     }
 
     private struct Entry {
@@ -29,8 +43,9 @@ struct StatementCache {
     /// The name of a prepared statement.
     mutating func name(of key: Key) -> String? {
         useCount += 1
-        entries[key]?.lastUse = useCount
-        return entries[key]?.name
+        guard let index = entries.index(forKey: key) else { return nil }
+        entries.values[index].lastUse = useCount
+        return entries.values[index].name
     }
 
     /// A name that no statement of the session has had yet.

@@ -74,7 +74,7 @@ struct PostgresConfigurationTests {
 
     @Test func `the statement used longest ago is forgotten, and named until it is gone`() {
         var cache = StatementCache(limit: 2)
-        let keys = (0..<3).map { StatementCache.Key(sql: "\($0)", types: []) }
+        let keys = (0..<3).map { StatementCache.Key(PostgresQuery(unescaped: "\($0)")) }
         cache.insert(keys[0], name: "a")
         cache.insert(keys[1], name: "b")
         #expect(cache.name(of: keys[0]) == "a")
@@ -85,5 +85,15 @@ struct PostgresConfigurationTests {
         cache.didDeallocate("b")
         #expect(cache.doomed.isEmpty)
         #expect(cache.makeName() != cache.makeName())
+    }
+
+    @Test func `a statement is known by its text and the types of its values, whatever the values are`() {
+        func key(_ id: Int, of table: String = "teacher") -> StatementCache.Key {
+            StatementCache.Key("SELECT \(id) FROM \(unescaped: table) WHERE id = \(id)")
+        }
+        #expect(key(1) == key(2))
+        #expect(key(1).hashValue == key(2).hashValue)
+        #expect(key(1) != key(1, of: "student"))
+        #expect(key(1) != StatementCache.Key("SELECT \("1") FROM \(unescaped: "teacher") WHERE id = \("1")"))
     }
 }
