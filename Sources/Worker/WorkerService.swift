@@ -9,13 +9,16 @@ import Storage
 
 /// Takes doorbells from the broker, claims their steps in Postgres, and runs them.
 ///
-/// The life of a delivery: it names a step; the claim takes the step under a lease and a fencing token; only then is
-/// the delivery acknowledged, beside the work. So a message is lost or doubled without harm, and the
+/// The life of a delivery: it names a step; the claim takes the step under a lease and a fencing token; only then, and
+/// within some milliseconds, is the delivery acknowledged. So a message is lost or doubled without harm, and the
 /// broker never waits for work. What the work ends with is written in one transaction with the next step's doorbell.
 ///
 /// Ending, in three stages: on a graceful shutdown nothing new is taken and running steps may finish; after
 /// `configuration.drain` they are interrupted and their leases handed back; cancellation is the third stage, now.
 package struct WorkerService: Service {
+    /// How long a delivery may stay unacknowledged once its step is claimed.
+    private static let acknowledgementPause = Duration.milliseconds(20)
+
     private let steps: StepStore
     private let consumer: StepConsumer
     private let executor: StepExecutor
@@ -25,6 +28,7 @@ package struct WorkerService: Service {
     private let board: ProgressBoard
     private let slots: SlotCount
     private let endings: EndingWriter
+    private let acknowledgements: AcknowledgementQueue<StepDelivery>
     private let outbox: OutboxStore
     private let loop: PollLoop
     private let cancellations: any AsyncSequence<Void, Never> & Sendable
@@ -46,10 +50,19 @@ package struct WorkerService: Service {
             handlers: Dictionary(uniqueKeysWithValues: handlers.map { ($0.kind, $0) }), steps: StepStore(database),
             board: board, running: running, configuration: configuration, logger: logger)
         let store = StepStore(database)
-        self.loop = database.loop
+        let loop = database.loop
+        let acknowledgements = AcknowledgementQueue<StepDelivery> {
+            _ = await loop.sleep(until: .now + Self.acknowledgementPause)
+        } tell: { deliveries in
+            // What cannot be told comes again, and then finds nothing to claim.
+            try? await consumer.acknowledge(deliveries)
+        }
+        self.loop = loop
+        self.acknowledgements = acknowledgements
         self.endings = EndingWriter(steps: store, loop: loop, patience: configuration.lease, logger: logger) { leases in
             running.remove(leases)
             slots.give(leases.count)
+            if running.isEmpty { Task(executorPreference: loop) { await acknowledgements.flush() } }
         }
         self.outbox = OutboxStore(database)
         self.cancellations = cancellations
@@ -92,12 +105,12 @@ package struct WorkerService: Service {
                 // Their leases are renewed and a drain knows of them from now on.
                 running.add(claims.map(\.lease))
                 for claim in claims { start(claim) }
-                // They do not wait for this.
-                try? await consumer.acknowledge(deliveries)
+                await acknowledgements.add(deliveries, on: loop)
             }
             logger.info("The worker takes nothing new", metadata: [JobsKeys.Log.count: "\(running.leases.count)"])
             await interruptAfterDrain()
             await slots.waitUntilIdle()
+            await acknowledgements.flush()
         } onCancel: {
             running.stop(running.leases, because: .drain)
         }
