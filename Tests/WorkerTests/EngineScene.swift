@@ -93,11 +93,11 @@ struct EngineScene: Sendable {
     /// Runs a worker beside the body; afterwards it is cancelled, unless the body has shut it down.
     func withWorker(
         _ handlers: [any StepHandler], _ configuration: WorkerConfiguration = EngineScene.configuration(),
-        cancellations: any AsyncSequence<Void, Never> & Sendable = AsyncStream<Void> { _ in },
+        prefetch: UInt16 = 64, cancellations: any AsyncSequence<Void, Never> & Sendable = AsyncStream<Void> { _ in },
         _ body: @Sendable (RunningWorker) async throws -> Void
     ) async throws {
         let consumer = StepConsumer(
-            configuration: broker, topology: topology, kinds: StepKind.allCases, prefetch: 64, logger: logger)
+            configuration: broker, topology: topology, kinds: StepKind.allCases, prefetch: prefetch, logger: logger)
         let worker = WorkerService(
             database: database.pool, consumer: consumer, handlers: handlers, configuration: configuration,
             cancellations: cancellations, logger: logger)

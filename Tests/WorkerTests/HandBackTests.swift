@@ -33,4 +33,21 @@ struct HandBackTests {
             }
         }
     }
+
+    @Test func `a step's message is acknowledged while it runs, so that the next one comes`() async throws {
+        try await EngineScene.with { scene in
+            let gate = Gate()
+            let held = ToyHandler.all { _ in
+                try await gate.pass()
+                return .completed(StepResult())
+            }
+            let jobs = [try await scene.database.begin(), try await scene.database.begin()]
+            // The broker hands out one message, and no other before it is acknowledged.
+            try await scene.withWorker(held, prefetch: 1) { _ in
+                try await eventually("both run") { gate.inside == 2 }
+                gate.open()
+                for job in jobs { try await scene.wait(for: job, to: .completed) }
+            }
+        }
+    }
 }
