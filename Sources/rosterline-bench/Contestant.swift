@@ -1,8 +1,10 @@
 /// Who does the durable job.
 enum Contestant: String, CaseIterable, Codable, Sendable {
     case engine
+    /// The engine with an institution that has limits, too high to hold anything up: what counting costs.
+    case limited = "engine-limited"
     /// The C program with the engine's own statements: what is left of this is what our Swift costs.
-    case limit = "c-engine-sql"
+    case engineInC = "c-engine-sql"
     case plainC = "c"
     case pika
     case dramatiq
@@ -12,7 +14,8 @@ enum Contestant: String, CaseIterable, Codable, Sendable {
     var title: String {
         switch self {
         case .engine: "Rosterline"
-        case .limit: "C, our statements"
+        case .limited: "Rosterline, both limits"
+        case .engineInC: "C, our statements"
         case .plainC: "C, two plain statements"
         case .pika: "pika by hand, batches of 100"
         case .dramatiq: "Dramatiq, status rows"
@@ -25,17 +28,26 @@ enum Contestant: String, CaseIterable, Codable, Sendable {
     var isPeer: Bool {
         switch self {
         case .pika, .dramatiq, .procrastinate, .celery: true
-        case .engine, .limit, .plainC: false
+        case .engine, .limited, .engineInC, .plainC: false
         }
     }
 
+    /// Whether the engine's own processes do its work.
+    var isEngine: Bool { self == .engine || self == .limited }
+
     /// Whether it does its work with the engine's tables and queues.
-    var usesEngine: Bool { self == .engine || self == .limit }
+    var usesEngine: Bool { isEngine || self == .engineInC }
+
+    /// Whether a drain tells something of it: limits are looked at when a job is dispatched, and then all are.
+    var canDrain: Bool { self != .limited }
+
+    /// Whether it begins jobs; the C program with the engine's statements only works on them.
+    var canBegin: Bool { self != .engineInC }
 
     /// Whether its worker ends once it has done what it was asked for.
     var endsByItself: Bool {
         switch self {
-        case .engine, .limit, .plainC, .pika: true
+        case .engine, .limited, .engineInC, .plainC, .pika: true
         case .dramatiq, .procrastinate, .celery: false
         }
     }
@@ -46,7 +58,7 @@ enum Contestant: String, CaseIterable, Codable, Sendable {
     /// How many of `count` jobs it is given, so that it takes seconds and not minutes.
     func share(of count: Int) -> Int {
         switch self {
-        case .engine, .limit, .plainC, .pika: count
+        case .engine, .limited, .engineInC, .plainC, .pika: count
         case .dramatiq: max(500, count / 20)
         case .procrastinate: max(300, count / 50)
         case .celery: max(200, count / 100)
@@ -59,7 +71,8 @@ enum Contestant: String, CaseIterable, Codable, Sendable {
     /// SQL that is true once a job has been started.
     var hasBegun: String {
         switch self {
-        case .engine, .limit: "SELECT EXISTS (SELECT FROM step WHERE started_at IS NOT NULL AND \(Self.isRecent))"
+        case .engine, .limited, .engineInC:
+            "SELECT EXISTS (SELECT FROM step WHERE started_at IS NOT NULL AND \(Self.isRecent))"
         case .procrastinate: "SELECT EXISTS (SELECT FROM procrastinate_events WHERE type = 'started')"
         case .celery: "SELECT EXISTS (SELECT FROM celery_taskmeta)"
         case .plainC, .pika, .dramatiq: "SELECT EXISTS (SELECT FROM bench_job)"
@@ -70,7 +83,7 @@ enum Contestant: String, CaseIterable, Codable, Sendable {
     /// of the database (Celery keeps no start, so from the first end, and by its own clock).
     var progress: String {
         switch self {
-        case .engine, .limit:
+        case .engine, .limited, .engineInC:
             """
             SELECT count(*), extract(epoch FROM max(finished_at) - min(started_at))::float8
             FROM step WHERE state = 'completed' AND \(Self.isRecent)

@@ -41,8 +41,9 @@ struct EngineUnderTest: Sendable {
         self.logger = logger
     }
 
-    /// Makes the tables, one integration without limits, and the queues.
-    func prepare() async throws {
+    /// Makes the tables, one integration, and the queues.
+    /// - Parameter limited: with limits on steps at once and steps a minute that nothing reaches; false for without.
+    func prepare(limited: Bool) async throws {
         try await withPool { pool in
             try await PostgresMigrator(migrations: StorageMigrations.all).apply(on: pool)
             let store = IntegrationStore(pool)
@@ -52,7 +53,10 @@ struct EngineUnderTest: Sendable {
                 settings: IntegrationSettings(
                     source: .init(location: "/nowhere"),
                     canvas: .init(address: "http://127.0.0.1:1", token: "env:NOBODY_READS_THIS")))
-            try await pool.execute("UPDATE institution SET concurrent_steps = NULL")
+            let ample = 1_000_000_000
+            try await store.put(
+                DispatchLimits(concurrentSteps: limited ? ample : nil, stepsPerMinute: limited ? ample : nil),
+                institution: institution)
         }
         try await topology.delete(rabbitMQ)
         try await topology.create(rabbitMQ)

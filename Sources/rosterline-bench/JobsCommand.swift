@@ -22,7 +22,10 @@ struct JobsCommand: AsyncParsableCommand {
     @Option(help: "Runs of each measurement; the medians are shown.")
     var runs = 3
 
-    @Option(help: "Who takes part, with commas: engine, c-engine-sql, c, pika, dramatiq, procrastinate, celery.")
+    @Option(
+        help: """
+            Who takes part, with commas: engine, engine-limited, c-engine-sql, c, pika, dramatiq, procrastinate, celery.
+            """)
     var peers = Contestant.allCases.map(\.rawValue).joined(separator: ",")
 
     @Option(help: "What is measured, with commas: drain, statements, enqueue, latency, growth, schedules.")

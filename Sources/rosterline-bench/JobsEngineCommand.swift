@@ -8,7 +8,7 @@ struct JobsEngineCommand: AsyncParsableCommand {
         commandName: "jobs-engine", abstract: "A process of the job benchmark.", shouldDisplay: false)
 
     enum Role: String, ExpressibleByArgument {
-        case prepare, enqueue, dispatch, work, latency
+        case enqueue, dispatch, work, latency
     }
 
     @Argument var role: Role
@@ -34,7 +34,6 @@ struct JobsEngineCommand: AsyncParsableCommand {
     func run() async throws {
         let engine = try EngineUnderTest()
         switch role {
-        case .prepare: try await engine.prepare()
         case .enqueue:
             let seconds = try await engine.enqueue(count, batch: batch)
             print("{\"seconds\": \(seconds)}")

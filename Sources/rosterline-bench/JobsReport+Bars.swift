@@ -18,9 +18,9 @@ extension JobsReport {
                     bars.append(Bar(name: "drain beside \(peer.title)", measured: ours / theirs, wanted: 1))
                 }
             }
-            if let limit = rate(.limit) {
+            if let inC = rate(.engineInC) {
                 bars.append(
-                    Bar(name: "drain beside C with our statements (goal 0.8)", measured: ours / limit, wanted: 0.5))
+                    Bar(name: "drain beside C with our statements (goal 0.8)", measured: ours / inC, wanted: 0.5))
             }
         }
         if let ours = enqueueRate(.engine), let celery = enqueueRate(.celery) {

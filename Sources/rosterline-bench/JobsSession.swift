@@ -18,7 +18,7 @@ struct JobsSession: Sendable {
     /// Contestants take turns, run by run, so that what the machine does meanwhile hits all alike.
     func drain(_ report: inout JobsReport) async throws {
         for run in 1...runs {
-            for contestant in contestants {
+            for contestant in contestants where contestant.canDrain {
                 let count = contestant.share(of: jobs)
                 let steal = StealTime()
                 let found = try await Round.with(contestant, scene) { try await DrainMeasurement.run($0, count: count) }
@@ -34,7 +34,7 @@ struct JobsSession: Sendable {
         var found: [Contestant: Double] = [:]
         let settings = ["shared_preload_libraries": "pg_stat_statements"]
         try await JobsScene.with(peers: scene.peers, folder: scene.folder, settings: settings) { scene in
-            for contestant in contestants {
+            for contestant in contestants where contestant.canDrain {
                 let steal = StealTime()
                 found[contestant] = try await Round.with(contestant, scene) { round in
                     try await round.pool.execute("CREATE EXTENSION pg_stat_statements")
@@ -51,7 +51,7 @@ struct JobsSession: Sendable {
 
     func enqueue(_ report: inout JobsReport) async throws {
         for run in 1...runs {
-            for contestant in contestants where contestant != .limit {
+            for contestant in contestants where contestant.canBegin {
                 let count = contestant.share(of: jobs) / (contestant == .pika ? 20 : 1)
                 let steal = StealTime()
                 let seconds = try await Round.with(contestant, scene) { try await $0.enqueue(count) }
@@ -64,7 +64,7 @@ struct JobsSession: Sendable {
 
     func latency(_ report: inout JobsReport) async throws {
         for run in 1...runs {
-            for contestant in contestants where contestant != .limit {
+            for contestant in contestants where contestant.canBegin {
                 let steal = StealTime()
                 let answer = try await Round.with(contestant, scene) { round in
                     let dispatcher = try round.startDispatcher()

@@ -29,7 +29,7 @@ struct Round: Sendable {
         let result = try await PostgresPool.withPool(configuration, logger: logger) { pool in
             let round = Round(
                 scene: scene, contestant: contestant, database: name, queue: "bench-\(contestant.rawValue)", pool: pool,
-                statements: contestant == .limit ? scene.folder + "/engine.sql" : nil)
+                statements: contestant == .engineInC ? scene.folder + "/engine.sql" : nil)
             try await round.prepare()
             return try await body(round)
         }
@@ -49,9 +49,9 @@ struct Round: Sendable {
         let broker = try RabbitMQConfiguration(url: scene.rabbitMQ.url)
         if contestant.usesEngine {
             let engine = try engine()
-            try await engine.prepare()
+            try await engine.prepare(limited: contestant == .limited)
             for policy in engine.topology.policies { try await scene.rabbitMQ.ctl(policy.commandArguments) }
-            if contestant == .limit, let statements {
+            if contestant == .engineInC, let statements {
                 try await StatementExport.write(engine, to: statements)
                 // What was claimed for the export is no part of the measurement.
                 try await pool.execute("TRUNCATE job, step, attempt, outbox")
@@ -88,7 +88,7 @@ struct Round: Sendable {
         }
         let command: [String] =
             switch contestant {
-            case .engine, .limit: [scene.program, "jobs-engine", "enqueue", "--count", "\(count)"]
+            case .engine, .limited, .engineInC: [scene.program, "jobs-engine", "enqueue", "--count", "\(count)"]
             case .plainC: [scene.program, "jobs-in-c", "enqueue", "\(count)", "500"]
             default: peer(["enqueue", "\(count)"])
             }
@@ -111,8 +111,8 @@ struct Round: Sendable {
         let count = "\(count ?? 0)"
         let command: [String] =
             switch contestant {
-            case .engine: [scene.program, "jobs-engine", "work", "--count", count]
-            case .limit, .plainC: [scene.program, "jobs-in-c", "work", count, "500", "1000"]
+            case .engine, .limited: [scene.program, "jobs-engine", "work", "--count", count]
+            case .engineInC, .plainC: [scene.program, "jobs-in-c", "work", count, "500", "1000"]
             case .pika: peer(["work", count])
             default: peer(["work"])
             }
@@ -121,16 +121,16 @@ struct Round: Sendable {
 
     /// The engine's dispatcher; nobody else has one.
     func startDispatcher() throws -> LocalServerProcess? {
-        guard contestant == .engine else { return nil }
+        guard contestant.isEngine else { return nil }
         return try start([scene.program, "jobs-engine", "dispatch"], log: "dispatcher")
     }
 
     func latency(rate: Int, seconds: Int) async throws -> LatencyAnswer {
         let command: [String] =
             switch contestant {
-            case .engine:
+            case .engine, .limited:
                 [scene.program, "jobs-engine", "latency", "--rate", "\(rate)", "--seconds", "\(seconds)"]
-            case .limit, .plainC: [scene.program, "jobs-in-c", "latency", "\(rate)", "\(seconds)"]
+            case .engineInC, .plainC: [scene.program, "jobs-in-c", "latency", "\(rate)", "\(seconds)"]
             default: peer(["latency", "\(rate)", "\(seconds)"])
             }
         let output = try await run(command)
@@ -165,7 +165,7 @@ struct Round: Sendable {
     private func environment(_ command: [String]) -> [String] {
         // The C program listens to the queue itself, the engine's processes to those of a prefix.
         let isC = command.contains("jobs-in-c")
-        let queue = isC && contestant == .limit ? "\(queue).steps.extract" : queue
+        let queue = isC && contestant == .engineInC ? "\(queue).steps.extract" : queue
         return scene.environment(database: database, queue: queue, statements: isC ? statements : nil)
     }
 
