@@ -108,8 +108,7 @@ package struct WorkerService: Service {
                 await acknowledgements.add(deliveries, on: loop)
             }
             logger.info("The worker takes nothing new", metadata: [JobsKeys.Log.count: "\(running.leases.count)"])
-            await interruptAfterDrain()
-            await slots.waitUntilIdle()
+            await drain()
             await acknowledgements.flush()
         } onCancel: {
             running.stop(running.leases, because: .drain)
@@ -242,12 +241,15 @@ package struct WorkerService: Service {
         }
     }
 
-    /// Gives running steps `drain` to finish, then interrupts them.
-    private func interruptAfterDrain() async {
-        let deadline = ContinuousClock.now + configuration.drain
-        while !running.isEmpty, !Task.isCancelled, ContinuousClock.now < deadline {
-            try? await Task.sleep(for: .milliseconds(50))
+    /// Waits until nothing runs; what still does after `drain`, or when this is cancelled, is interrupted.
+    private func drain() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try? await Task.sleep(for: configuration.drain)
+                running.stop(running.leases, because: .drain)
+            }
+            await slots.waitUntilIdle()
+            group.cancelAll()
         }
-        running.stop(running.leases, because: .drain)
     }
 }
