@@ -24,6 +24,11 @@ static const unsigned char v004_bytes[] = {
 #embed "../../schemas/migrations/V004_operations.sql"
 };
 
+static const char v005_path[] = "schemas/migrations/V005_unanswered_bells.sql";
+static const unsigned char v005_bytes[] = {
+#embed "../../schemas/migrations/V005_unanswered_bells.sql"
+};
+
 static const char web_layout_html_path[] = "Sources/StatusAPI/Web/layout.html";
 static const unsigned char web_layout_html_bytes[] = {
 #embed "../StatusAPI/Web/layout.html"
@@ -104,6 +109,7 @@ static const asset assets[] = {
     EMBEDDED(v002),
     EMBEDDED(v003),
     EMBEDDED(v004),
+    EMBEDDED(v005),
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),
     EMBEDDED(web_job_html),

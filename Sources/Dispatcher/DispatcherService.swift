@@ -33,6 +33,8 @@ package struct DispatcherService: Service {
     /// What the last decision found: while it is so, no look without one is worth its price.
     private let somebodyWaits = NIOLockedValueBox(false)
     private let early = NIOLockedValueBox(EarlyBells())
+    /// A look may have marked tickets that nobody has published: its answer was lost.
+    private let isUnsure = NIOLockedValueBox(false)
 
     /// - Parameter notices: say that a ticket may be due; only hints that save waiting for the next poll.
     package init(
@@ -114,9 +116,21 @@ package struct DispatcherService: Service {
         }
     }
 
-    /// In a task of its own, since this one may have been cancelled: saves the next one the wait for our silence.
+    /// In a task of its own, since this one may have been cancelled: saves the next one the wait for our silence. Where
+    /// something is left to do and cannot be done, that silence tells.
     private func leave() async {
-        await Task { try? await OutboxStore(database).leave(dispatcher: id) }.value
+        await Task {
+            guard (try? await forgetUnsureMarks()) == true else { return }
+            try? await OutboxStore(database).leave(dispatcher: id)
+        }.value
+    }
+
+    /// - Returns: false if it is still not known what is marked.
+    private func forgetUnsureMarks() async throws -> Bool {
+        guard isUnsure.withLockedValue(\.self) else { return true }
+        guard try await OutboxStore.forgetMarks(of: id, in: database) else { return false }
+        isUnsure.withLockedValue { $0 = false }
+        return true
     }
 
     /// What has to be said of the broker, and whether it took everything lately.
@@ -193,8 +207,15 @@ package struct DispatcherService: Service {
     private func next() async throws -> [StepMessage]? {
         // Nothing is marked that cannot be rung: while the broker is away, a look costs nothing.
         try publisher.requireConnection()
+        guard try await forgetUnsureMarks() else { return nil }
         early.withLockedValue { $0.beginLook() }
-        let marked = try await reserve()
+        let marked: [OutboxStore.RungTicket]
+        do {
+            marked = try await reserve()
+        } catch {
+            isUnsure.withLockedValue { $0 = true }
+            throw error
+        }
         let messages = early.withLockedValue { $0.endLook(marked: marked) }
         return messages.isEmpty ? nil : messages
     }
@@ -230,13 +251,13 @@ package struct DispatcherService: Service {
     private static let unorderedLimit = 64
 
     /// Decides who goes next and marks their tickets; where nobody has to wait, there is nothing to decide.
-    private func reserve() async throws -> [StepMessage] {
+    private func reserve() async throws -> [OutboxStore.RungTicket] {
         let limit = min(configuration.batch, Self.unorderedLimit)
         if !somebodyWaits.withLockedValue({ $0 }) {
-            if let messages = try await OutboxStore.ringAll(
+            if let tickets = try await OutboxStore.ringAll(
                 limit: limit, window: configuration.window, dispatcher: id, in: database)
             {
-                return messages
+                return tickets
             }
         }
         return try await database.withTransaction { transaction in
@@ -244,7 +265,7 @@ package struct DispatcherService: Service {
                 return []
             }
             let room = min(configuration.batch, configuration.window - backlog.inFlight)
-            let grants = DispatchPolicy.grants(backlog.lanes, batch: room, now: Date())
+            let grants = DispatchPolicy.grants(backlog.lanes, batch: room, now: backlog.readAt)
             let due = backlog.lanes.reduce(0) { $0 + $1.due }
             let granted = grants.reduce(0) { $0 + $1.count }
             somebodyWaits.withLockedValue { $0 = granted < due || due > limit }

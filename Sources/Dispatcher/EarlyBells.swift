@@ -1,10 +1,12 @@
 import Jobs
+import Storage
 
 /// Doorbells that are published before their tickets are marked, so that the look which marks them does not publish
 /// them again.
 ///
 /// Pure. A look that begins after such a bell has rung finds its ticket, or the ticket is claimed already, or something
-/// keeps it; in none of these cases is the bell awaited any longer. At worst one rings twice.
+/// keeps it; in none of these cases is the bell awaited any longer. A ticket that was touched meanwhile is rung for: a
+/// worker may have handed the bell back. At worst one rings twice.
 struct EarlyBells {
     /// What may be rung between two looks; beyond it there is an order to be kept.
     static let limit = 64
@@ -32,10 +34,10 @@ struct EarlyBells {
 
     /// - Parameter marked: what this look has marked.
     /// - Returns: what of it is still to be published.
-    mutating func endLook(marked: [StepMessage]) -> [StepMessage] {
-        if bells.isEmpty { return marked }
-        let silent = marked.filter { bells.removeValue(forKey: $0.step) == nil }
+    mutating func endLook(marked: [OutboxStore.RungTicket]) -> [StepMessage] {
+        if bells.isEmpty { return marked.map(\.message) }
+        let silent = marked.filter { bells.removeValue(forKey: $0.message.step) == nil || !$0.isFirst }
         bells = bells.filter { $0.value >= looks }
-        return silent
+        return silent.map(\.message)
     }
 }

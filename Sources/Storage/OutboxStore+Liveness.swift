@@ -1,6 +1,6 @@
 import FoundationEssentials
 import Jobs
-import Postgres
+package import Postgres
 
 extension OutboxStore {
     /// Says that a dispatcher lives.
@@ -24,20 +24,37 @@ extension OutboxStore {
     /// - Returns: how many.
     package func adopt(silentFor patience: Duration) async throws -> Int {
         try await database.execute(
-            """
-            WITH gone AS (
+            Self.letWaitAgain(
+                """
                 DELETE FROM dispatcher WHERE seen_at < clock_timestamp() - make_interval(secs => \(patience / .seconds(1)))
                 RETURNING id
-            )
-            UPDATE outbox o SET rung_at = NULL, rung_by = NULL, due_at = least(o.due_at, clock_timestamp())
-            FROM step s, gone
-            WHERE o.rung_at IS NOT NULL AND o.rung_by = gone.id AND s.job_id = o.job_id AND s.ordinal = o.ordinal
-                AND s.state = 'queued'
-            """)
+                """))
+    }
+
+    /// As ``adopt(silentFor:)`` for a dispatcher that lives: it does not know whether its last look has marked tickets,
+    /// because the answer was lost.
+    ///
+    /// Only together with the turn, which that look holds as long as it is under way.
+    /// - Returns: whether it was done; false if somebody else has the turn just now.
+    package static func forgetMarks(of dispatcher: Int64, in database: PostgresPool) async throws -> Bool {
+        let answers = try await database.pipeline([
+            turn, letWaitAgain("SELECT \(dispatcher)::bigint AS id WHERE \(hasTurn)"),
+        ])
+        return try answers[0].first?.decode("taken", as: String.self) == "true"
+    }
+
+    private static func letWaitAgain(_ gone: PostgresQuery) -> PostgresQuery {
+        """
+        WITH gone AS (\(gone))
+        UPDATE outbox o SET rung_at = NULL, rung_by = NULL, due_at = least(o.due_at, clock_timestamp())
+        FROM step s, gone
+        WHERE o.rung_at IS NOT NULL AND o.rung_by = gone.id AND s.job_id = o.job_id AND s.ordinal = o.ordinal
+            AND s.state = 'queued'
+        """
     }
 
     /// Lets tickets wait again that were rung long ago though nobody has taken their step: the broker lost its data, or
-    /// somebody purged a queue. Each time it waits twice as long as the time before.
+    /// somebody purged a queue. Each time that nobody comes it waits twice as long as the time before.
     ///
     /// Served by `outbox_rung`.
     /// - Returns: how many.
@@ -47,10 +64,11 @@ extension OutboxStore {
             WITH unanswered AS (
                 SELECT o.job_id, o.ordinal FROM outbox o JOIN step s ON s.job_id = o.job_id AND s.ordinal = o.ordinal
                 WHERE o.rung_at IS NOT NULL AND s.state = 'queued'
-                    AND o.rung_at < clock_timestamp() - make_interval(secs => \(patience / .seconds(1)) * 2.0 ^ least(o.rings - 1, 10))
+                    AND o.rung_at < clock_timestamp() - make_interval(secs => \(patience / .seconds(1)) * 2.0 ^ least(o.unanswered, 10))
                 LIMIT \(limit) FOR UPDATE OF o SKIP LOCKED
             )
-            UPDATE outbox o SET rung_at = NULL, rung_by = NULL, due_at = least(o.due_at, clock_timestamp())
+            UPDATE outbox o SET rung_at = NULL, rung_by = NULL, due_at = least(o.due_at, clock_timestamp()),
+                unanswered = least(o.unanswered + 1, 30000)
             FROM unanswered u WHERE o.job_id = u.job_id AND o.ordinal = u.ordinal
             """)
     }

@@ -1,5 +1,5 @@
 import FoundationEssentials
-package import Jobs
+import Jobs
 package import Postgres
 
 extension OutboxStore {
@@ -15,11 +15,11 @@ extension OutboxStore {
     /// - Parameters:
     ///   - limit: how many may wait at most, due or not, paused or not; a few dozen, as all of them are read.
     ///   - window: how many may be rung or running, over all institutions.
-    /// - Returns: what to publish, which is nothing if another dispatcher has the turn; nil if there is something to
+    /// - Returns: what was marked, which is nothing if another dispatcher has the turn; nil if there is something to
     ///   decide, see ``takeTurn(limit:)``, or if Postgres wants the transaction repeated.
     package static func ringAll(
         limit: Int, window: Int, dispatcher: Int64, in database: PostgresPool
-    ) async throws -> [StepMessage]? {
+    ) async throws -> [RungTicket]? {
         let ring: PostgresQuery = """
             WITH waiting AS MATERIALIZED (
                 SELECT o.job_id, o.ordinal, o.institution_id, o.due_at <= clock_timestamp()
@@ -43,9 +43,9 @@ extension OutboxStore {
                 UPDATE outbox o SET rung_at = clock_timestamp(), rung_by = \(dispatcher), rings = least(o.rings + 1, 30000)
                 FROM waiting w
                 WHERE NOT (SELECT is_open FROM verdict) AND w.is_due AND o.job_id = w.job_id AND o.ordinal = w.ordinal
-                RETURNING o.job_id, o.ordinal, o.kind, o.version, o.institution_id, o.priority, o.due_at
+                RETURNING o.job_id, o.ordinal, o.kind, o.version, o.rings = 1 AS is_first, o.institution_id, o.priority, o.due_at
             )
-            SELECT v.is_open, r.job_id, r.ordinal, r.kind, r.version FROM verdict v LEFT JOIN rung r ON true
+            SELECT v.is_open, r.job_id, r.ordinal, r.kind, r.version, r.is_first FROM verdict v LEFT JOIN rung r ON true
             ORDER BY row_number() OVER (PARTITION BY r.institution_id ORDER BY r.priority, r.due_at)
             """
         // Without BEGIN and COMMIT: what goes in one pipeline is one transaction.
@@ -55,14 +55,14 @@ extension OutboxStore {
         } catch let error as PostgresError where error.sqlState?.asksForNewTransaction == true {
             return nil
         }
-        var messages: [StepMessage] = []
+        var tickets: [RungTicket] = []
         for row in rows {
-            let (isOpen, job, ordinal, kind, version) = try row.decode(
-                (Bool.self, UUID?.self, Int16?.self, String?.self, Int16?.self))
+            let (isOpen, job, ordinal, kind, version, isFirst) = try row.decode(
+                (Bool.self, UUID?.self, Int16?.self, String?.self, Int16?.self, Bool?.self))
             if isOpen { return nil }
-            guard let job, let ordinal, let kind, let version else { continue }
-            messages.append(try message(job, ordinal, kind, version))
+            guard let job, let ordinal, let kind, let version, let isFirst else { continue }
+            tickets.append(try ticket(job, ordinal, kind, version, isFirst: isFirst))
         }
-        return messages
+        return tickets
     }
 }

@@ -3,7 +3,7 @@ package import Jobs
 package import Postgres
 
 /// The outbox: a ticket for each step that is queued or running. A ticket waits, is rung, and goes when its attempt
-/// ends.
+/// ends. It counts how often it was rung, heard or put back (`rings`), and how often nobody answered (`unanswered`).
 ///
 /// Whoever changes a step's state changes its ticket in the same statement, so nothing can be queued without a ticket.
 package struct OutboxStore: Sendable {
@@ -101,6 +101,8 @@ package struct OutboxStore: Sendable {
         package var lanes: [Lane] = []
         /// Tickets of all institutions that are rung or running.
         package var inFlight = 0
+        /// The database's clock at the look, which the buckets go by as well; of no meaning without lanes.
+        package var readAt = Date.distantPast
     }
 
     /// Institutions with tickets that are due, each looked up with one step over `outbox_waiting`, so that it costs who
@@ -128,7 +130,7 @@ package struct OutboxStore: Sendable {
                 SELECT count(*) FROM outbox r WHERE r.institution_id = w.institution_id AND r.rung_at IS NOT NULL)::int END,
             n.steps_per_minute, coalesce(n.burst, n.steps_per_minute), l.tokens,
             greatest(l.refilled_at, '1970-01-01 00:00:00+00'), greatest(l.served_at, '1970-01-01 00:00:00+00'), d.due,
-            (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL)::int AS in_flight
+            (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL)::int AS in_flight, clock_timestamp() AS read_at
         FROM open_lane w JOIN institution n ON n.id = w.institution_id JOIN lane l ON l.institution_id = n.id
         CROSS JOIN LATERAL (
             SELECT count(*)::int AS due FROM (
@@ -143,12 +145,14 @@ package struct OutboxStore: Sendable {
 
     private static func backlog(_ rows: PostgresRows) throws -> Backlog {
         try rows.reduce(into: Backlog()) { backlog, row in
-            let (id, weight, room, perMinute, burst, tokens, refilledAt, servedAt, due, inFlight) = try row.decode(
-                (
-                    Int64.self, Int.self, Int?.self, Int?.self, Int?.self, Double.self, Date.self, Date.self, Int.self,
-                    Int.self
-                ))
+            let (id, weight, room, perMinute, burst, tokens, refilledAt, servedAt, due, inFlight, readAt) =
+                try row.decode(
+                    (
+                        Int64.self, Int.self, Int?.self, Int?.self, Int?.self, Double.self, Date.self, Date.self,
+                        Int.self, Int.self, Date.self
+                    ))
             backlog.inFlight = inFlight
+            backlog.readAt = readAt
             var bucket: Lane.Bucket?
             if let perMinute, let burst {
                 bucket = Lane.Bucket(tokens: tokens, refilledAt: refilledAt, perMinute: perMinute, burst: burst)
@@ -177,20 +181,34 @@ package struct OutboxStore: Sendable {
         }
     }
 
+    /// A ticket that was marked as rung.
+    package struct RungTicket: Sendable, Hashable {
+        /// What is to be published once the mark is committed.
+        package let message: StepMessage
+        /// Nobody has rung, heard or put it back since it began together with its job. A bell that was published before
+        /// the mark stands for such a ticket only.
+        package let isFirst: Bool
+
+        package init(_ message: StepMessage, isFirst: Bool) {
+            self.message = message
+            self.isFirst = isFirst
+        }
+    }
+
     /// Marks tickets as rung, for each institution those of the least priority number that have been due the longest,
     /// and writes the buckets down. Served by `outbox_waiting`. Kinds that this version does not know are left to one
     /// that does.
     ///
-    /// - Returns: what to publish once this is committed, institutions taking turns.
-    package func reserve(_ grants: [Grant], dispatcher: Int64) async throws -> [StepMessage] {
-        try await database.query(Self.reservation(grants, dispatcher: dispatcher)).map(Self.message)
+    /// - Returns: institutions taking turns.
+    package func reserve(_ grants: [Grant], dispatcher: Int64) async throws -> [RungTicket] {
+        try await database.query(Self.reservation(grants, dispatcher: dispatcher)).map(Self.ticket)
     }
 
     /// As ``reserve(_:dispatcher:)``, and ends the transaction that the turn was taken in.
     package static func reserve(
         _ grants: [Grant], dispatcher: Int64, committing transaction: PostgresTransaction
-    ) async throws -> [StepMessage] {
-        try await transaction.commit(after: reservation(grants, dispatcher: dispatcher)).map(message)
+    ) async throws -> [RungTicket] {
+        try await transaction.commit(after: reservation(grants, dispatcher: dispatcher)).map(ticket)
     }
 
     private static func reservation(_ grants: [Grant], dispatcher: Int64) -> PostgresQuery {
@@ -219,35 +237,50 @@ package struct OutboxStore: Sendable {
         ), reserved AS (
             UPDATE outbox o SET rung_at = clock_timestamp(), rung_by = \(dispatcher), rings = least(o.rings + 1, 30000)
             FROM chosen c WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal
-            RETURNING o.job_id, o.ordinal, o.kind, o.version, c.turn
+            RETURNING o.job_id, o.ordinal, o.kind, o.version, o.rings = 1 AS is_first, c.turn
         )
-        SELECT job_id, ordinal, kind, version FROM reserved ORDER BY turn
+        SELECT job_id, ordinal, kind, version, is_first FROM reserved ORDER BY turn
         """
     }
 
-    private static func message(_ row: PostgresRow) throws -> StepMessage {
-        let (job, ordinal, kind, version) = try row.decode((UUID.self, Int16.self, String.self, Int16.self))
-        return try message(job, ordinal, kind, version)
+    private static func ticket(_ row: PostgresRow) throws -> RungTicket {
+        let (job, ordinal, kind, version, isFirst) = try row.decode(
+            (UUID.self, Int16.self, String.self, Int16.self, Bool.self))
+        return try ticket(job, ordinal, kind, version, isFirst: isFirst)
     }
 
-    static func message(_ job: UUID, _ ordinal: Int16, _ kind: String, _ version: Int16) throws -> StepMessage {
-        StepMessage(
+    static func ticket(
+        _ job: UUID, _ ordinal: Int16, _ kind: String, _ version: Int16, isFirst: Bool
+    ) throws -> RungTicket {
+        let message = StepMessage(
             job: JobID(job), ordinal: ordinal,
             kind: try StorageError.known(StepKind(rawValue: kind), word: kind, column: "outbox.kind"),
             version: version)
+        return RungTicket(message, isFirst: isFirst)
     }
 
     /// Puts tickets back that the broker did not take, or that no worker had a slot for; they are due again after the
-    /// pause, and without one in the place that they had. A step that runs has been heard after all.
+    /// pause, and without one in the place that they had. A step that runs has been heard after all. A ticket whose bell
+    /// rang before it was marked waits as it is, and its next mark rings.
     package func putBack(_ steps: [StepID], after pause: Duration) async throws {
-        try await database.execute(
+        // What is not marked may be marked just now, by a statement that locks several rows; so one at a time.
+        let isAlone = steps.count == 1
+        let rows = try await database.query(
             """
-            UPDATE outbox o SET rung_at = NULL, rung_by = NULL,
-                due_at = CASE WHEN p.seconds > 0 THEN clock_timestamp() + make_interval(secs => p.seconds) ELSE o.due_at END
+            UPDATE outbox o SET rung_at = NULL, rung_by = NULL, rings = least(o.rings + 1, 30000), unanswered = 0,
+                due_at = CASE WHEN p.seconds > 0
+                    THEN greatest(o.due_at, clock_timestamp() + make_interval(secs => p.seconds)) ELSE o.due_at END
             FROM unnest(\(steps.map(\.job.uuid))::uuid[], \(steps.map(\.ordinal))::smallint[]) AS r (job_id, ordinal)
             JOIN step s ON s.job_id = r.job_id AND s.ordinal = r.ordinal AND s.state = 'queued'
             CROSS JOIN (SELECT \(pause / .seconds(1))::float8 AS seconds) AS p
-            WHERE o.job_id = r.job_id AND o.ordinal = r.ordinal AND o.rung_at IS NOT NULL
+            WHERE o.job_id = r.job_id AND o.ordinal = r.ordinal AND (\(isAlone) OR o.rung_at IS NOT NULL)
+            RETURNING o.job_id, o.ordinal
             """)
+        if isAlone { return }
+        let done = try rows.map { row in
+            let (job, ordinal) = try row.decode((UUID.self, Int16.self))
+            return StepID(job: JobID(job), ordinal: ordinal)
+        }
+        for step in Set(steps).subtracting(done) { try await putBack([step], after: pause) }
     }
 }

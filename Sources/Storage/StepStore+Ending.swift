@@ -121,14 +121,17 @@ extension StepStore {
             WHERE o.job_id = ended.job_id AND o.ordinal = ended.ordinal AND ended.state <> 'queued'
             RETURNING o.institution_id
         ), rung AS (
-            INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority, due_at)
+            INSERT INTO outbox AS o (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority,
+                due_at, rings)
             -- By the job's key: `concluded` has the same columns, but no index, so each of its rows would be read for each.
-            SELECT q.job_id, q.ordinal, j.institution_id, j.integration_id, j.kind, q.kind, q.version, j.priority, q.run_after
+            SELECT q.job_id, q.ordinal, j.institution_id, j.integration_id, j.kind, q.kind, q.version, j.priority, q.run_after,
+                1
             FROM (
                 SELECT job_id, ordinal, kind, version, run_after FROM following
                 UNION ALL SELECT job_id, ordinal, kind, version, run_after FROM ended WHERE state = 'queued'
             ) AS q JOIN job j ON j.id = \(job)
-            ON CONFLICT (job_id, ordinal) DO UPDATE SET rung_at = NULL, rung_by = NULL, due_at = excluded.due_at
+            ON CONFLICT (job_id, ordinal) DO UPDATE SET rung_at = NULL, rung_by = NULL, due_at = excluded.due_at,
+                rings = least(o.rings + 1, 30000), unanswered = 0
             RETURNING due_at
         ), let_go AS (
             UPDATE outbox o SET after_job = NULL, due_at = greatest(o.due_at, clock_timestamp())

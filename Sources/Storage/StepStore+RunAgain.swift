@@ -52,11 +52,13 @@ extension StepStore {
                 FROM again WHERE job.id = again.job_id
                 RETURNING job.id, job.institution_id, job.integration_id, job.kind, job.priority
             ), rung AS (
-                INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority, due_at)
+                INSERT INTO outbox AS o (job_id, ordinal, institution_id, integration_id, job_kind, kind, version, priority, due_at,
+                    rings)
                 SELECT a.job_id, a.ordinal, r.institution_id, r.integration_id, r.kind, a.kind, a.version, r.priority,
-                    a.run_after
+                    a.run_after, 1
                 FROM again a JOIN reopened r ON r.id = a.job_id
-                ON CONFLICT (job_id, ordinal) DO UPDATE SET rung_at = NULL, rung_by = NULL, due_at = excluded.due_at
+                ON CONFLICT (job_id, ordinal) DO UPDATE SET rung_at = NULL, rung_by = NULL, due_at = excluded.due_at,
+                    rings = least(o.rings + 1, 30000), unanswered = 0
             )
             SELECT (SELECT count(*) FROM again) AS touched, pg_notify('\(unescaped: OutboxStore.channel)', '')::text AS bell
             """)

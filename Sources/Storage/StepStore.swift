@@ -44,7 +44,8 @@ package struct StepStore: Sendable {
                 SELECT r.job_id, r.ordinal FROM rung r JOIN outbox o ON o.job_id = r.job_id AND o.ordinal = r.ordinal
                 WHERE EXISTS (SELECT FROM pause) AND \(OutboxStore.isPaused)
             ), handed_back AS (
-                UPDATE outbox o SET rung_at = NULL, rung_by = NULL FROM stopped s
+                UPDATE outbox o SET rung_at = NULL, rung_by = NULL, rings = least(o.rings + 1, 30000), unanswered = 0
+                FROM stopped s
                 WHERE o.job_id = s.job_id AND o.ordinal = s.ordinal
             ), claimed AS (
                 UPDATE step SET state = 'running', fencing_token = fencing_token + 1, lease_owner = \(owner),
@@ -59,8 +60,8 @@ package struct StepStore: Sendable {
                 RETURNING step.job_id, step.ordinal, step.kind, step.fencing_token, step.failures, step.throttles,
                     step.rescues, step.checkpoint
             ), heard AS (
-                -- Rung, put back because nobody knew whether the broker had it, and heard after all.
-                UPDATE outbox o SET rung_at = clock_timestamp() FROM claimed c
+                -- Rung before it was marked; or put back because nobody knew whether the broker had it, and heard after all.
+                UPDATE outbox o SET rung_at = clock_timestamp(), rings = least(o.rings + 1, 30000) FROM claimed c
                 WHERE o.job_id = c.job_id AND o.ordinal = c.ordinal AND o.rung_at IS NULL
             ), keys_gone AS (
                 DELETE FROM job_key k USING claimed c
@@ -116,17 +117,27 @@ package struct StepStore: Sendable {
         package var cancelled: Set<StepLease> = []
     }
 
-    /// Renews leases in one statement.
+    /// Renews leases in one statement. Served by the primary keys.
     package func renew(_ leases: [StepLease], for duration: Duration) async throws -> Renewal {
         guard let owner = leases.first?.owner else { return Renewal() }
         let rows = try await database.query(
             """
-            UPDATE step SET leased_until = clock_timestamp() + make_interval(secs => \(duration / .seconds(1)))
-            FROM unnest(\(leases.map(\.step.job.uuid))::uuid[], \(leases.map(\.step.ordinal))::smallint[],
-                \(leases.map(\.token))::bigint[]) AS held (job_id, ordinal, token)
-            WHERE step.job_id = held.job_id AND step.ordinal = held.ordinal AND step.fencing_token = held.token
-                AND step.state = 'running'
-            RETURNING step.job_id, step.ordinal, step.fencing_token, step.cancel_requested_at IS NOT NULL
+            WITH renewed AS (
+                UPDATE step SET leased_until = clock_timestamp() + make_interval(secs => \(duration / .seconds(1)))
+                FROM unnest(\(leases.map(\.step.job.uuid))::uuid[], \(leases.map(\.step.ordinal))::smallint[],
+                    \(leases.map(\.token))::bigint[]) AS held (job_id, ordinal, token)
+                WHERE step.job_id = held.job_id AND step.ordinal = held.ordinal AND step.fencing_token = held.token
+                    AND step.state = 'running'
+                RETURNING step.job_id, step.ordinal, step.fencing_token, step.cancel_requested_at IS NOT NULL AS is_cancelled
+            ), heard AS (
+                -- Put back at the very moment of its claim; a rescue looks for what is marked.
+                UPDATE outbox o SET rung_at = clock_timestamp(), rings = least(o.rings + 1, 30000) FROM (
+                    SELECT u.job_id, u.ordinal FROM outbox u JOIN renewed USING (job_id, ordinal)
+                    WHERE u.rung_at IS NULL FOR UPDATE OF u SKIP LOCKED
+                ) AS unmarked
+                WHERE o.job_id = unmarked.job_id AND o.ordinal = unmarked.ordinal
+            )
+            SELECT job_id, ordinal, fencing_token, is_cancelled FROM renewed
             """)
         return try rows.reduce(into: Renewal()) { renewal, row in
             let (job, ordinal, token, isCancelled) = try row.decode((UUID.self, Int16.self, Int64.self, Bool.self))

@@ -3,6 +3,7 @@ import Dispatcher
 import EngineTestSupport
 import FoundationEssentials
 import Jobs
+import Logging
 import Postgres
 import RabbitMQ
 import Storage
@@ -232,6 +233,59 @@ struct DispatcherTests {
                 // Who rang the others knows them; where another one looks first, they ring once more.
                 if dispatchers == 1 { #expect(late.count == 2) }
                 #expect(Set(late).isSubset(of: begun.dropFirst() + requests.map { StepID(job: $0.id, ordinal: 1) }))
+            }
+        }
+    }
+
+    @Test func `a bell that rang early and was handed back rings again`() async throws {
+        try await withDispatcher { database, _, _, publisher, consumer in
+            try await database.pool.execute("UPDATE institution SET concurrent_steps = NULL")
+            try await whileListening(database, publisher) {
+                let step = StepID(job: try await database.begin(), ordinal: 1)
+                #expect(try await heard(consumer, atLeast: 1) == [step])
+                // A worker without a free slot.
+                try await OutboxStore(database.pool).putBack([step], after: .zero)
+                try await database.pool.execute("SELECT pg_notify('\(unescaped: OutboxStore.channel)', '')")
+                #expect(try await heard(consumer, atLeast: 1) == [step])
+            }
+        }
+    }
+
+    /// As if the answer to a look had been lost after its commit.
+    @Test(arguments: [true, false])
+    func `what a look may have marked before it failed rings again, by this dispatcher or the next`(
+        isAlive: Bool
+    ) async throws {
+        try await withDispatcher { database, _, _, publisher, consumer in
+            let step = StepID(job: try await database.begin(), ordinal: 1)
+            // Looks fail, and what is put back is not touched.
+            try await database.pool.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; RETURN NULL; END'")
+            try await database.pool.execute(
+                """
+                CREATE TRIGGER refuse AFTER UPDATE ON outbox FOR EACH ROW
+                WHEN (NEW.rung_at IS NOT NULL AND NEW.rings > OLD.rings) EXECUTE FUNCTION refuse()
+                """)
+            let recorder = LogRecorder()
+            let dispatcher = DispatcherService(
+                database: database.pool, notices: AsyncStream(unfolding: silence), publisher: publisher,
+                configuration: DispatcherConfiguration(interval: isAlive ? .milliseconds(50) : rare),
+                logger: recorder.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await dispatcher.run() }
+                defer { group.cancelAll() }
+                try await eventually("a look has failed") { !recorder.lines(from: .warning).isEmpty }
+                try await eventually("it is known, and the ticket marked in its name") {
+                    try await database.pool.execute(
+                        "UPDATE outbox SET rung_at = now(), rung_by = d.id FROM dispatcher d") == 1
+                }
+                if !isAlive {
+                    group.cancelAll()
+                    while !group.isEmpty { _ = await group.nextResult() }
+                }
+                try await eventually("it waits again") { try await database.bells() == [step] }
+                try await database.pool.execute("DROP TRIGGER refuse ON outbox")
+                if isAlive { #expect(try await heard(consumer, atLeast: 1) == [step]) }
             }
         }
     }

@@ -1,4 +1,5 @@
 import Jobs
+import Storage
 import Testing
 
 @testable import Dispatcher
@@ -12,8 +13,13 @@ struct EarlyBellsTests {
         return end(&early, marking: steps)
     }
 
-    private func end(_ early: inout EarlyBells, marking steps: [StepID]) -> [StepID] {
-        early.endLook(marked: steps.map { StepMessage(job: $0.job, ordinal: $0.ordinal, kind: .extract) }).map(\.step)
+    private func end(_ early: inout EarlyBells, marking steps: [StepID], isFirst: Bool = true) -> [StepID] {
+        early.endLook(
+            marked: steps.map {
+                OutboxStore.RungTicket(
+                    StepMessage(job: $0.job, ordinal: $0.ordinal, kind: .extract), isFirst: isFirst)
+            }
+        ).map(\.step)
     }
 
     @Test func `what rang early is not published by the look that marks it, and all else is`() {
@@ -43,6 +49,14 @@ struct EarlyBellsTests {
         let first = look(&early)
         let second = look(&early, marking: steps[0])
         #expect(first == [] && second == [steps[0]])
+    }
+
+    @Test func `one whose ticket somebody has touched is published by the look that marks it`() {
+        var early = EarlyBells()
+        _ = early.ring(steps[0])
+        early.beginLook()
+        let published = end(&early, marking: [steps[0]], isFirst: false)
+        #expect(published == [steps[0]])
     }
 
     @Test func `what the broker did not take is published by whoever marks it`() {

@@ -12,7 +12,8 @@ import Testing
 @Suite(.postgres, .timeLimit(.minutes(5)))
 struct RingAllTests {
     private func ringAll(_ database: EngineDatabase, limit: Int = 64, window: Int = 1000) async throws -> [StepID]? {
-        try await OutboxStore.ringAll(limit: limit, window: window, dispatcher: 7, in: database.pool)?.map(\.step)
+        try await OutboxStore.ringAll(limit: limit, window: window, dispatcher: 7, in: database.pool)?.map(
+            \.message.step)
     }
 
     private func ticket(_ job: JobID) -> StepID { StepID(job: job, ordinal: 1) }
@@ -212,7 +213,7 @@ struct RingAllTests {
                 let outbox = OutboxStore(transaction)
                 let backlog = try #require(try await outbox.takeTurn(limit: 1000))
                 let grants = DispatchPolicy.grants(backlog.lanes, batch: 1000 - backlog.inFlight, now: Date())
-                throw Undone(steps: Set(try await outbox.reserve(grants, dispatcher: 1).map(\.step)))
+                throw Undone(steps: Set(try await outbox.reserve(grants, dispatcher: 1).map(\.message.step)))
             }
         } catch let undone as Undone {
             return undone.steps

@@ -13,7 +13,7 @@ struct OutboxStoreTests {
         let lane = try #require(try await OutboxStore(database.pool).backlog(limit: 100).lanes.first)
         return try await OutboxStore(database.pool).reserve(
             [OutboxStore.Grant(institution: lane.institution, count: count, tokens: nil)], dispatcher: 7
-        ).map(\.job)
+        ).map(\.message.job)
     }
 
     @Test func `manual jobs go before nightly ones, and those before what is made up for`() async throws {
@@ -54,6 +54,9 @@ struct OutboxStoreTests {
             let outbox = OutboxStore(database.pool)
             let lane = try #require(try await outbox.backlog(limit: 100).lanes.first)
             #expect(lane.bucket?.burst == 5)
+            let clock = try await database.pool.query("SELECT clock_timestamp() AS now").first?.decode("now", as: Date.self)
+            let readAt = try await outbox.backlog(limit: 100).readAt
+            #expect(try #require(clock) < readAt && readAt.timeIntervalSinceNow < 30)
             _ = try await outbox.reserve(
                 [OutboxStore.Grant(institution: lane.institution, count: 2, tokens: 3)], dispatcher: 7)
             let left = try #require(try await outbox.backlog(limit: 100).lanes.first?.bucket)
@@ -201,6 +204,54 @@ struct OutboxStoreTests {
             let later = StepID(job: try await database.begin(), ordinal: 1)
             try await OutboxStore(database.pool).putBack([early], after: pause)
             #expect(try await database.bells() == (isFirst ? [early, later] : [later, early]))
+        }
+    }
+
+    /// A bell that rang before its ticket was marked stands for a ticket that nobody has touched, and for no other.
+    @Test(arguments: ["nothing", "handed back", "paused", "tried again", "looked at twice"])
+    func `a ticket tells its first mark from those after somebody had it`(what: String) async throws {
+        try await EngineDatabase.with { database in
+            let outbox = OutboxStore(database.pool)
+            let step = StepID(job: try await database.begin(), ordinal: 1)
+            switch what {
+            case "handed back": try await outbox.putBack([step, StepID(job: .random(), ordinal: 1)], after: .zero)
+            case "paused":
+                let pauses = PauseStore(database.pool)
+                try await pauses.pause(.queue, "extract", until: nil, reason: "Test.", by: "ana")
+                #expect(try await database.steps.claim([step], owner: "w", for: .seconds(30)).isEmpty)
+                #expect(try await pauses.resume(.queue, "extract"))
+            case "tried again":
+                let lease = try await database.claim(step.job).lease
+                try await database.end(lease, .interrupt, as: .interrupted)
+            case "looked at twice":
+                try await database.silence()
+                try await outbox.putBack([step], after: .zero)
+            default: break
+            }
+            let rung = try await OutboxStore.ringAll(limit: 9, window: 9, dispatcher: 7, in: database.pool)
+            #expect(rung?.map(\.message.step) == [step])
+            #expect(rung?.map(\.isFirst) == [what == "nothing"])
+        }
+    }
+
+    @Test func `what a dispatcher does not know to have marked waits again, and nobody else's`() async throws {
+        try await EngineDatabase.with { database in
+            let lost = try await database.begin()
+            let taken = try await database.begin()
+            #expect(try await reserve(2, in: database).count == 2)
+            _ = try await database.claim(taken)
+            let other = try await database.begin()
+            try await database.silence()
+            try await database.pool.withTransaction { look in
+                _ = try await OutboxStore(look).takeTurn(limit: 1)
+                #expect(try await OutboxStore.forgetMarks(of: 7, in: database.pool) == false, "a look is under way")
+                #expect(try await database.bells().isEmpty)
+            }
+            #expect(try await OutboxStore.forgetMarks(of: 8, in: database.pool))
+            #expect(try await database.bells().isEmpty)
+            #expect(try await OutboxStore.forgetMarks(of: 7, in: database.pool))
+            #expect(try await database.bells() == [StepID(job: lost, ordinal: 1)])
+            #expect(try await OutboxStore(database.pool).ringAgain(unansweredFor: .seconds(60)) == 0, "\(other) is rung")
         }
     }
 

@@ -150,6 +150,36 @@ struct RescueTests {
         }
     }
 
+    @Test func `a bell that was handed back, or whose step was tried, waits no longer for that`() async throws {
+        try await EngineDatabase.with { database in
+            let outbox = OutboxStore(database.pool)
+            let busy = StepID(job: try await database.begin(), ordinal: 1)
+            let tried = StepID(job: try await database.begin(), ordinal: 1)
+            for _ in 0..<12 {
+                try await database.silence()
+                try await outbox.putBack([busy], after: .zero)
+                try await database.end(try await database.claim(tried.job).lease, .interrupt, as: .interrupted)
+            }
+            try await database.silence()
+            try await database.pool.execute("UPDATE outbox SET rung_at = rung_at - interval '61 seconds'")
+            #expect(try await outbox.ringAgain(unansweredFor: .seconds(60)) == 2)
+            #expect(Set(try await database.bells()) == [busy, tried])
+        }
+    }
+
+    @Test func `a lease whose ticket was put back at its claim is marked by its renewal, and can be rescued`()
+        async throws
+    {
+        try await EngineDatabase.with { database in
+            let lease = try await database.claim(try await database.begin()).lease
+            try await database.pool.execute("UPDATE outbox SET rung_at = NULL")
+            #expect(try await database.steps.renew([lease], for: .seconds(30)).held == [lease])
+            #expect(try await database.bells().isEmpty)
+            try await database.expire(lease.step)
+            #expect(try await database.steps.rescue(rescueLimit: 3).map(\.step) == [lease.step])
+        }
+    }
+
     @Test func `what a silent dispatcher rang and nobody took waits again, and what a living one rang does not`()
         async throws
     {
