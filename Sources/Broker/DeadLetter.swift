@@ -24,7 +24,7 @@ package struct DeadLetter: Sendable {
         package let queue: String
         /// Of what.
         package let reason: Reason
-        /// How often; 1 or more.
+        /// How often; 1 to 1 000 000 000.
         package let count: Int64
         /// When for the first time, by the broker's clock, in whole seconds.
         package let firstAt: Date?
@@ -61,16 +61,21 @@ package struct DeadLetter: Sendable {
 extension DeadLetter {
     private static let headLimitBytes = 4096
     private static let deathLimit = 16
+    private static let countLimit: Int64 = 1_000_000_000
+    /// The end of the year 9999.
+    private static let latestSeconds: UInt64 = 253_402_300_799
+    private static let wordLimit = 255
 
     /// Reads a delivery of the dead-letter queue; whatever it is, it becomes a letter.
     package init(_ delivery: RabbitMQDelivery) {
         self.delivery = delivery
-        messageID = delivery.messageID
+        messageID = delivery.messageID.map(Self.clean)
         deaths = Self.deaths(delivery.headers["x-death"])
         // The broker keeps these two for the first death only, so the latest comes from the list.
-        queue = deaths.first?.queue ?? delivery.headers["x-first-death-queue"]?.text ?? ""
+        queue = deaths.first?.queue ?? delivery.headers["x-first-death-queue"]?.text.map(Self.clean) ?? ""
         reason =
-            deaths.first?.reason ?? Reason(word: delivery.headers["x-first-death-reason"]?.text ?? "unknown")
+            deaths.first?.reason
+            ?? Reason(word: delivery.headers["x-first-death-reason"]?.text.map(Self.clean) ?? "unknown")
         do throws(MessageError) {
             content = .step(try MessageCodec.decode(delivery.body))
         } catch {
@@ -84,11 +89,18 @@ extension DeadLetter {
         return entries.prefix(deathLimit).compactMap { entry in
             guard case .table(let table) = entry, let queue = table["queue"]?.text else { return nil }
             var firstAt: Date?
-            if case .timestamp(let seconds) = table["time"] { firstAt = Date(timeIntervalSince1970: Double(seconds)) }
+            if case .timestamp(let seconds) = table["time"], seconds <= latestSeconds {
+                firstAt = Date(timeIntervalSince1970: Double(seconds))
+            }
             return Death(
-                queue: queue, reason: Reason(word: table["reason"]?.text ?? "unknown"),
-                count: max(1, table["count"]?.number ?? 1), firstAt: firstAt)
+                queue: clean(queue), reason: Reason(word: table["reason"]?.text.map(clean) ?? "unknown"),
+                count: min(max(1, table["count"]?.number ?? 1), countLimit), firstAt: firstAt)
         }
+    }
+
+    /// As no column may hold it: whoever may publish here can write anything into a header.
+    private static func clean(_ word: String) -> String {
+        String(word.unicodeScalars.lazy.map { $0 == "\0" ? "\u{FFFD}" : Character($0) }.prefix(wordLimit))
     }
 }
 

@@ -24,9 +24,9 @@ static const unsigned char v004_bytes[] = {
 #embed "../../schemas/migrations/V004_operations.sql"
 };
 
-static const char v005_path[] = "schemas/migrations/V005_unanswered_bells.sql";
+static const char v005_path[] = "schemas/migrations/V005_bells_and_months.sql";
 static const unsigned char v005_bytes[] = {
-#embed "../../schemas/migrations/V005_unanswered_bells.sql"
+#embed "../../schemas/migrations/V005_bells_and_months.sql"
 };
 
 static const char web_layout_html_path[] = "Sources/StatusAPI/Web/layout.html";

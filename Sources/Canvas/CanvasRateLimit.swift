@@ -13,10 +13,10 @@ package struct CanvasRateLimit: Sendable, Equatable {
         remaining = Self.number(fields, "X-Rate-Limit-Remaining")
     }
 
-    /// How long until a request has room again; `fallback` if Canvas said nothing.
+    /// How long until a request has room again, at most a day; `fallback` if Canvas said nothing.
     func wait(fallback: Duration) -> Duration {
         guard let remaining else { return fallback }
-        return .seconds(max(0, (Self.reserve - remaining) / Self.leakPerSecond))
+        return .seconds(min(86_400, max(0, (Self.reserve - remaining) / Self.leakPerSecond)))
     }
 
     private static let reserve = 50.0

@@ -59,6 +59,18 @@ package struct DeadLetterDrain: Service {
         let fresh: Int
         do {
             fresh = try await database.withTransaction { try await DeadStore($0).put(batch.map(DeadStore.Letter.init)) }
+        } catch let error as PostgresError where !error.isTransient && batch.count > 1 {
+            // One that the database refuses for what is in it keeps none of its neighbours out.
+            var failure: (any Error)?
+            for letter in batch {
+                do {
+                    try await take([letter])
+                } catch {
+                    failure = error
+                }
+            }
+            if let failure { throw failure }
+            return
         } catch {
             try? await letters.giveBack(batch)
             throw error

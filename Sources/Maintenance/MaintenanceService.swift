@@ -94,7 +94,10 @@ package struct MaintenanceService: Service {
         let failures = FailureGrouping(database: database)
         let grouped = try await failures.group()
         if grouped > 0 {
-            logger.info("Steps that failed were put into groups", metadata: [JobsKeys.Log.count: "\(grouped)"])
+            // Whatever made them fail, this line tells of it.
+            logger.error(
+                "Steps have failed and wait for somebody; see the failures",
+                metadata: [JobsKeys.Log.count: "\(grouped)"])
         }
         try await failures.carryOn()
     }

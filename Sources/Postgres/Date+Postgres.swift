@@ -3,13 +3,13 @@ package import FoundationEssentials
 /// `Date` as timestamptz: to the microsecond, which is all the server keeps.
 ///
 /// `distantPast` and `distantFuture` are sent as they are; the server's `-infinity` and `infinity` are read as these
-/// two. A date or a timestamp without time zone is read as UTC.
+/// two. What is beyond the server's years is refused by it. A date or a timestamp without time zone is read as UTC.
 extension Date: PostgresArrayElement, PostgresDecodable {
     package static var postgresType: UInt32 { 1184 }
     package static var postgresArrayType: UInt32 { 1185 }
 
     package func encode(into bytes: inout [UInt8]) -> Bool {
-        let microseconds = Int64((timeIntervalSince1970 * 1_000_000).rounded())
+        let microseconds = Int64(max(-9e18, min(9e18, (timeIntervalSince1970 * 1_000_000).rounded())))
         let (days, ofDay) = microseconds.quotientAndPositiveRemainder(86_400_000_000)
         let (year, month, day) = Self.civil(fromDays: days)
         let seconds = ofDay / 1_000_000

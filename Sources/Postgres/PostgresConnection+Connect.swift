@@ -71,7 +71,7 @@ extension PostgresConnection {
             ("user", configuration.user), ("application_name", configuration.applicationName),
             ("client_encoding", "UTF8"), ("options", options), ("target_session_attrs", "read-write"),
             ("keepalives", "1"), ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
-            ("tcp_user_timeout", "60000"), ("gssencmode", "disable"),
+            ("tcp_user_timeout", "10000"), ("gssencmode", "disable"),
         ]
         if let numeric = address.address { parameters.append(("hostaddr", numeric)) }
         if let password = configuration.password { parameters.append(("password", password)) }

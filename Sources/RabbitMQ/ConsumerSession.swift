@@ -58,6 +58,7 @@ actor ConsumerSession: RabbitMQSession {
 
     func run() async -> RabbitMQError? {
         let descriptor = handle.descriptor
+        catchUp()
         while failure == nil {
             while readTurn() { await Task.yield() }
             askAgain()
@@ -68,6 +69,15 @@ actor ConsumerSession: RabbitMQSession {
             if readiness == .cancelled { return nil }
         }
         return failure
+    }
+
+    /// Does what was asked for since ``open()`` looked, when nobody could reach this session yet.
+    private func catchUp() {
+        if setup.isPaused() {
+            if !queuesByTag.isEmpty { pause() }
+        } else if queuesByTag.isEmpty, askAgainAt == nil {
+            askAgainAt = .now
+        }
     }
 
     func close() {

@@ -35,7 +35,7 @@ struct MetricsController: Sendable {
     private static func fill(_ engine: PrometheusRegistry, _ counts: EngineCountsView) {
         let states = [
             ("queued", counts.queuedSteps), ("running", counts.runningSteps), ("waiting", counts.waitingSteps),
-            ("held", counts.heldSteps),
+            ("held", counts.heldSteps), ("failed", counts.failedSteps),
         ]
         for (state, count) in states {
             engine.setGauge(StatusKeys.Metric.steps, Double(count), dimensions: [("state", state)])

@@ -22,7 +22,7 @@ enum StatusKeys {
         /// What Prometheus shows beside the names.
         static let help: [String: String] = [
             databaseUp: "1 if Postgres answered this scrape, else 0.",
-            steps: "Steps that have not ended, by state.",
+            steps: "Steps that have not ended, by state; and those that failed and wait for somebody, up to 10 000.",
             outboxDepth: "Doorbells that are due and that the broker has not confirmed.",
             outboxOldestSeconds: "Age of the oldest doorbell that is due; 0 if there is none.",
             expiredLeases: "Running steps whose lease has run out and that wait for a rescue.",

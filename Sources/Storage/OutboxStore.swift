@@ -260,8 +260,8 @@ package struct OutboxStore: Sendable {
     }
 
     /// Puts tickets back that the broker did not take, or that no worker had a slot for; they are due again after the
-    /// pause, and without one in the place that they had. A step that runs has been heard after all. A ticket whose bell
-    /// rang before it was marked waits as it is, and its next mark rings.
+    /// pause, and without one in the place that they had. A step that runs has been heard after all. A ticket whose
+    /// bell rang before it was marked waits as it is, and its next mark rings.
     package func putBack(_ steps: [StepID], after pause: Duration) async throws {
         // What is not marked may be marked just now, by a statement that locks several rows; so one at a time.
         let isAlone = steps.count == 1

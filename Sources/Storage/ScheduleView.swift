@@ -43,6 +43,8 @@ package struct EngineCountsView: Sendable, Hashable {
     package let runningSteps: Int64
     package let waitingSteps: Int64
     package let heldSteps: Int64
+    /// Those that failed and that nobody has discarded or run again, up to `DeadStore.countLimit`.
+    package let failedSteps: Int64
     /// Doorbells that are due and not yet confirmed by the broker.
     package let outboxDepth: Int64
     /// Seconds since the oldest of them was due; 0 if there is none.

@@ -4,7 +4,7 @@ import Postgres
 
 extension StatusQueries {
     /// What the engine has before it. The steps are reached through their tickets, their waiting imports and
-    /// `job_attention`, so it costs what is under way and not what ever was.
+    /// `job_attention`, and those that failed through `step_dead`, so it costs what is under way and not what ever was.
     package func engineCounts() async throws -> EngineCountsView {
         let rows = try await database.query(
             """
@@ -19,6 +19,8 @@ extension StatusQueries {
                 count(*) FILTER (WHERE s.state = 'waiting') AS waiting,
                 count(*) FILTER (WHERE s.state = 'held') AS held,
                 count(*) FILTER (WHERE s.state = 'running' AND s.leased_until < now()) AS expired,
+                (SELECT count(*) FROM (SELECT FROM step WHERE state = 'failed' AND dead_group IS NOT NULL
+                    AND discarded_at IS NULL LIMIT \(DeadStore.countLimit)) AS dead) AS failed,
                 (SELECT count(*) FROM outbox WHERE due_at <= now() AND rung_at IS NULL AND after_job IS NULL) AS depth,
                 (SELECT coalesce(greatest(extract(epoch FROM now() - min(due_at)), 0), 0)::double precision
                     FROM outbox WHERE due_at <= now() AND rung_at IS NULL AND after_job IS NULL) AS oldest
@@ -28,6 +30,7 @@ extension StatusQueries {
         return EngineCountsView(
             queuedSteps: try row.decode("queued"), runningSteps: try row.decode("running"),
             waitingSteps: try row.decode("waiting"), heldSteps: try row.decode("held"),
+            failedSteps: try row.decode("failed"),
             outboxDepth: try row.decode("depth"), outboxOldestSeconds: try row.decode("oldest"),
             expiredLeases: try row.decode("expired"))
     }

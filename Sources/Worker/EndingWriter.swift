@@ -10,7 +10,8 @@ import Storage
 /// busy worker's commits for each step are a fraction of one, and an idle worker's step waits for nobody.
 ///
 /// While Postgres is away it goes on trying as long as a lease can still be ours. An ending that the database refuses
-/// for what is in it is written apart from its neighbours, so it harms none of them.
+/// for what is in it is written apart from its neighbours, as a failure that says so: it harms none of them, and is not
+/// tried until its lease runs out.
 final class EndingWriter: Sendable {
     /// Endings of one statement, at most.
     static let batch = 1000
@@ -85,6 +86,7 @@ final class EndingWriter: Sendable {
     private func write(_ batch: [Pending]) async {
         var pause = Duration.milliseconds(100)
         var batch = batch
+        var isSubstitute = false
         while true {
             do {
                 let written = try await steps.end(batch.map(\.ending))
@@ -93,6 +95,16 @@ final class EndingWriter: Sendable {
             } catch let error as PostgresError where !error.isTransient && batch.count > 1 {
                 for pending in batch { await write([pending]) }
                 return
+            } catch let error as PostgresError where error.code == .server && !error.isTransient {
+                guard let pending = batch.first else { return }
+                guard !isSubstitute, let ending = StepEnding.refused(pending.ending, error) else {
+                    return reportUnwritten(pending.ending, error)
+                }
+                logger.error(
+                    "The database refused how a step ended; it ends as failed",
+                    metadata: metadata(pending.ending).merging([JobsKeys.Log.error: "\(error)"]) { $1 })
+                batch = [Pending(ending: ending, deadline: pending.deadline)]
+                isSubstitute = true
             } catch {
                 let limit = ContinuousClock.now + pause
                 for pending in batch where pending.deadline <= limit { reportUnwritten(pending.ending, error) }
@@ -117,5 +129,18 @@ final class EndingWriter: Sendable {
 
     private func metadata(_ ending: StepEnding) -> Logger.Metadata {
         [JobsKeys.Log.jobID: "\(ending.lease.step.job)", JobsKeys.Log.attempt: "\(ending.lease.token)"]
+    }
+}
+
+extension StepEnding {
+    /// What is written in the place of an ending that the database refused.
+    fileprivate static func refused(_ ending: StepEnding, _ error: PostgresError) -> StepEnding? {
+        var failed = StepEnding(ending.lease, from: ending.from, event: .fail, outcome: .failed)
+        failed?.errorCode = "step.result_refused"
+        failed?.errorMessage = """
+            The database refused to store what this step ended with (SQLSTATE \(error.sqlState?.rawValue ?? "unknown")). \
+            Look for that in the worker's log and report it; then run the step again.
+            """
+        return failed
     }
 }

@@ -162,20 +162,34 @@ package struct WorkerService: Service {
         }
     }
 
-    /// Renews all leases in one statement at a third of their life, and stops the work under those that are lost.
+    /// Renews all leases in one statement at a third of their life, whether or not the one before has been answered:
+    /// its connection may be dead without anybody knowing, and leases must not wait for that.
     private func keepLeases() async {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: configuration.lease / 3)
+        await withDiscardingTaskGroup { renewals in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: configuration.lease / 3)
+                if !running.isEmpty { renewals.addTask { await renewLeases() } }
+            }
+        }
+    }
+
+    /// Stops the work under leases that are lost. What fails is tried again within the second, until the next renewal.
+    private func renewLeases() async {
+        let limit = ContinuousClock.now + configuration.lease / 3
+        repeat {
             let leases = running.leases
-            guard !leases.isEmpty else { continue }
+            guard !leases.isEmpty else { return }
             do {
                 let renewal = try await steps.renew(leases, for: configuration.lease)
                 running.stop(leases.filter { !renewal.held.contains($0) }, because: .leaseLost)
                 running.stop(renewal.cancelled, because: .cancelled)
-            } catch  where !Task.isCancelled {
+                return
+            } catch {
+                guard !Task.isCancelled else { return }
                 logger.warning("Could not renew leases", metadata: [JobsKeys.Log.error: "\(error)"])
-            } catch {}
-        }
+                try? await Task.sleep(for: min(.seconds(1), configuration.lease / 10))
+            }
+        } while !Task.isCancelled && ContinuousClock.now < limit
     }
 
     /// Lets others have what waits here while all slots are taken for long, and hears nothing until one is free: a

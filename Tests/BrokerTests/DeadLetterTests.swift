@@ -43,6 +43,16 @@ import Testing
         #expect(letter.deaths.isEmpty)
     }
 
+    @Test func `a history that the broker cannot have written does no harm`() {
+        let forged: RabbitMQValue = .table([
+            "queue": "a\u{0}b", "reason": "x\u{0}", "count": .integer(.max), "time": .timestamp(.max),
+        ])
+        let letter = DeadLetter(delivery([], deaths: [forged, forged]))
+        #expect(letter.deathCount == 2_000_000_000)
+        #expect(letter.firstDeathAt == nil)
+        #expect(letter.queue == "a\u{FFFD}b" && letter.reason == .other("x\u{FFFD}"))
+    }
+
     @Test(arguments: ["rejected", "delivery_limit", "expired", "maxlen", "something_new"])
     func `the broker's word for a reason survives`(word: String) {
         #expect(DeadLetter.Reason(word: word).word == word)

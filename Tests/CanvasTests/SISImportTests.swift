@@ -171,6 +171,14 @@ struct CanvasErrorTests {
         head.headerFields[try #require(HTTPField.Name("X-Rate-Limit-Remaining"))] = remaining
         #expect(CanvasError(head, body: [], operation: "test", limits: configuration).code == code)
     }
+
+    @Test func `a bucket of no sense is waited for no longer than any`() throws {
+        let configuration = try #require(CanvasConfiguration(baseURL: "https://a.b"))
+        var head = HTTPResponse(status: .forbidden)
+        head.headerFields[try #require(HTTPField.Name("X-Rate-Limit-Remaining"))] = "-1e300"
+        let error = CanvasError(head, body: [], operation: "test", limits: configuration)
+        #expect(error.retryAfter == configuration.longestWait)
+    }
 }
 
 extension CanvasClient {

@@ -69,15 +69,22 @@ struct FailureGroupingTests {
                 configuration: configuration, topology: topology, kinds: [.extract], prefetch: 1, logger: logger)
             let letters = DeadLetterConsumer(configuration: configuration, topology: topology, logger: logger)
             let drain = DeadLetterDrain(letters: letters, database: database.pool, logger: logger)
-            try await run([publisher, workers, letters, drain]) {
-                try await eventually("all are connected") {
+            // The first of two is none that the database takes.
+            let bad = JobID.random()
+            try await database.pool.execute(
+                "ALTER TABLE dead_message ADD CHECK (job_id IS DISTINCT FROM '\(unescaped: bad.description)')")
+            try await run([publisher, workers]) {
+                try await eventually("both are connected") {
                     publisher.health.status == .connected && workers.health.status == .connected
-                        && letters.health.status == .connected
                 }
-                _ = try await publisher.publish(
-                    [StepPublication(StepMessage(job: job, ordinal: 1, kind: .extract))])
-                let delivery = try #require(try await workers.nextBatch(max: 1).first)
-                try await workers.reject(delivery, requeue: false)
+                for dead in [bad, job] {
+                    _ = try await publisher.publish(
+                        [StepPublication(StepMessage(job: dead, ordinal: 1, kind: .extract))])
+                    let delivery = try #require(try await workers.nextBatch(max: 1).first)
+                    try await workers.reject(delivery, requeue: false)
+                }
+            }
+            try await run([letters, drain]) {
                 let store = DeadStore(database.pool)
                 try await eventually("it is stored") { try await store.groups().rows.count == 1 }
                 let group = try #require(try await store.groups().rows.first)

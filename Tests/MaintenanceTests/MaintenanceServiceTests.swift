@@ -38,13 +38,14 @@ struct MaintenanceServiceTests {
             try await database.expire(poison.step)
             try await run(database, recorder, rescueLimit: 2) {
                 try await eventually("it is parked") { try await database.step(lost.step.job).state == .failed }
-                try await eventually("it says so") { recorder.lines(from: .warning).count == 2 }
+                try await eventually("it says so") { recorder.lines(from: .warning).count == 3 }
             }
         }
         #expect(
             recorder.lines(from: .warning) == [
                 "A step was taken back from a worker that stopped answering",
                 "A step was parked: every worker that took it stopped answering",
+                "Steps have failed and wait for somebody; see the failures",
             ])
         #expect(recorder.lines.compactMap { $0.metadata["worker"]?.description } == ["gone", "gone too"])
     }

@@ -130,6 +130,12 @@ struct MetricsRouteTests {
             let job = try await rows.job(try await rows.integration())
             try await rows.step(job, 1, .extract, .running)
             try await fixture.pool.execute("UPDATE step SET leased_until = now() - interval '1 s'")
+            for ordinal in 2...3 { try await rows.step(job, ordinal, .convert, .failed) }
+            // One is seen to.
+            try await fixture.pool.execute(
+                """
+                UPDATE step SET dead_group = 1, discarded_at = CASE ordinal WHEN 2 THEN now() END WHERE state = 'failed'
+                """)
             try await fixture.pool.execute(
                 """
                 INSERT INTO outbox (job_id, ordinal, institution_id, integration_id, job_kind, kind, priority, due_at)
@@ -141,6 +147,7 @@ struct MetricsRouteTests {
             let answer = try await fixture.get("/api/v1/metrics")
             #expect(answer.headers[.contentType] == "text/plain; version=0.0.4; charset=utf-8")
             #expect(answer.text.contains("rosterline_steps{state=\"running\"} 1\n"))
+            #expect(answer.text.contains("rosterline_steps{state=\"failed\"} 1\n"))
             #expect(answer.text.contains("rosterline_expired_leases 1\n"))
             #expect(answer.text.contains("rosterline_outbox_depth 1\n"))
             #expect(answer.text.contains("rosterline_outbox_oldest_age_seconds 9"))

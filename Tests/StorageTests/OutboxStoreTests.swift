@@ -54,7 +54,8 @@ struct OutboxStoreTests {
             let outbox = OutboxStore(database.pool)
             let lane = try #require(try await outbox.backlog(limit: 100).lanes.first)
             #expect(lane.bucket?.burst == 5)
-            let clock = try await database.pool.query("SELECT clock_timestamp() AS now").first?.decode("now", as: Date.self)
+            let clock = try await database.pool.query("SELECT clock_timestamp() AS now").first?.decode(
+                "now", as: Date.self)
             let readAt = try await outbox.backlog(limit: 100).readAt
             #expect(try #require(clock) < readAt && readAt.timeIntervalSinceNow < 30)
             _ = try await outbox.reserve(
@@ -251,7 +252,8 @@ struct OutboxStoreTests {
             #expect(try await database.bells().isEmpty)
             #expect(try await OutboxStore.forgetMarks(of: 7, in: database.pool))
             #expect(try await database.bells() == [StepID(job: lost, ordinal: 1)])
-            #expect(try await OutboxStore(database.pool).ringAgain(unansweredFor: .seconds(60)) == 0, "\(other) is rung")
+            #expect(
+                try await OutboxStore(database.pool).ringAgain(unansweredFor: .seconds(60)) == 0, "\(other) is rung")
         }
     }
 

@@ -51,6 +51,42 @@ struct RetentionTests {
         }
     }
 
+    @Test func `a month whose first rows came before its tables gets both`() async throws {
+        try await EngineDatabase.with { database in
+            var jobs: [JobID] = []
+            for day in ["2040-03-05", "2040-05-06"] {
+                let moment = try await database.pool.query("SELECT \(day)::text::timestamptz AS at").first
+                var generator = SystemRandomNumberGenerator()
+                let id = JobID(at: try #require(moment).decode("at"), using: &generator)
+                _ = try await database.jobs.begin(
+                    .rosterSync, integration: database.integration, postedBy: "test", id: id)
+                try await database.end(database.claim(id).lease, .complete, as: .completed)
+                jobs.append(id)
+            }
+            #expect(try await partition(database, of: jobs[0]) == "job_default")
+            let before = try await database.details(jobs[0])
+            for _ in 0..<2 {
+                _ = try await database.pool.query("SELECT create_month_partitions('2040-03-01')::text")
+            }
+            #expect(try await partition(database, of: jobs[0]) == "job_2040_03")
+            #expect(try await partition(database, of: jobs[1]) == "job_default", "its month has no tables yet")
+            let after = try await database.details(jobs[0])
+            #expect(after.job.state == before.job.state && after.attempts.map(\.token) == before.attempts.map(\.token))
+            #expect(after.steps.map(\.state) == before.steps.map(\.state))
+            for table in ["step", "attempt"] {
+                let tables = try await database.pool.query(
+                    "SELECT DISTINCT tableoid::regclass::text AS name FROM \(unescaped: table) ORDER BY 1")
+                #expect(
+                    try tables.map { try $0.decode("name", as: String.self) } == [
+                        "\(table)_2040_03", "\(table)_default",
+                    ])
+            }
+            // And it goes on from there.
+            let lease = try await database.claim(jobs[0], 2).lease
+            #expect(try await database.end(lease, .complete, as: .completed))
+        }
+    }
+
     @Test func `a month is kept until its last day is past retention`() async throws {
         try await EngineDatabase.with { database in
             let old = try await begin(database, on: "2020-03-01", isFinished: true)

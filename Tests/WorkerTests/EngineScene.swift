@@ -90,16 +90,18 @@ struct EngineScene: Sendable {
             retries: RetryPolicy(attemptLimit: 3, firstDelay: .milliseconds(50), longestDelay: .milliseconds(100)))
     }
 
-    /// Runs a worker beside the body; afterwards it is cancelled, unless the body has shut it down.
+    /// Runs a worker beside the body, with everybody's connections or its own; afterwards it is cancelled, unless the
+    /// body has shut it down.
     func withWorker(
         _ handlers: [any StepHandler], _ configuration: WorkerConfiguration = EngineScene.configuration(),
-        prefetch: UInt16 = 64, cancellations: any AsyncSequence<Void, Never> & Sendable = AsyncStream<Void> { _ in },
+        prefetch: UInt16 = 64, pool: PostgresPool? = nil,
+        cancellations: any AsyncSequence<Void, Never> & Sendable = AsyncStream<Void> { _ in },
         _ body: @Sendable (RunningWorker) async throws -> Void
     ) async throws {
         let consumer = StepConsumer(
             configuration: broker, topology: topology, kinds: StepKind.allCases, prefetch: prefetch, logger: logger)
         let worker = WorkerService(
-            database: database.pool, consumer: consumer, handlers: handlers, configuration: configuration,
+            database: pool ?? database.pool, consumer: consumer, handlers: handlers, configuration: configuration,
             cancellations: cancellations, logger: logger)
         let members: [any Service] = [consumer, worker]
         let services = ServiceGroup(

@@ -1,8 +1,10 @@
 import Broker
 import EngineTestSupport
 import FoundationEssentials
+import Glibc
 import Jobs
 import Logging
+import Postgres
 import Storage
 import TestSupport
 import Testing
@@ -31,6 +33,42 @@ struct LeaseTests {
                 let details = try await scene.database.details(job)
                 #expect(details.steps.allSatisfy { $0.rescues == 0 })
                 #expect(details.attempts.count == 3)
+            }
+        }
+    }
+
+    /// A server process that is stopped answers as a host does that the network has forgotten: not at all.
+    @Test func `a connection that has died silently costs no lease`() async throws {
+        try await EngineScene.with { scene in
+            let name = "worker of its own"
+            var own = scene.database.configuration
+            own.applicationName = name
+            try await PostgresPool.withPool(own, logger: EngineDatabase.logger) { pool in
+                let gate = Gate()
+                let handlers = ToyHandler.all { _ in
+                    try await gate.pass()
+                    return .completed(StepResult())
+                }
+                try await scene.withWorker(handlers, pool: pool) { _ in
+                    let job = try await scene.database.begin()
+                    try await eventually("it runs") { gate.inside == 1 }
+                    let idle = try await scene.database.pool.query(
+                        """
+                        SELECT pid FROM pg_stat_activity WHERE application_name = \(name)
+                            AND datname = current_database() ORDER BY state_change DESC LIMIT 1
+                        """
+                    ).map { try $0.decode("pid", as: Int32.self) }
+                    for process in idle { kill(process, SIGSTOP) }
+                    defer { for process in idle { kill(process, SIGCONT) } }
+                    #expect(!idle.isEmpty)
+                    // Two leases long, with the rescuer at work all the while.
+                    let end = ContinuousClock.now + .seconds(12)
+                    try await eventually("time passes") { ContinuousClock.now >= end }
+                    #expect(gate.cancelled == 0)
+                    gate.open()
+                    try await scene.wait(for: job, to: .completed)
+                    #expect(try await scene.database.details(job).steps.allSatisfy { $0.rescues == 0 })
+                }
             }
         }
     }

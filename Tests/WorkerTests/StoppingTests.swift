@@ -100,9 +100,13 @@ struct StoppingTests {
                 for _ in 0..<7 { jobs.append(try await scene.database.begin()) }
                 try await eventually("all run") { gate.inside == 8 }
                 gate.open()
-                for job in jobs { try await scene.wait(for: job, to: .completed) }
-                let outcomes = try await scene.database.details(bad).attempts.map(\.outcome)
-                #expect(outcomes.first == "rescued")
+                for job in jobs.dropFirst() { try await scene.wait(for: job, to: .completed) }
+                try await scene.wait(for: bad, to: .failed)
+                let details = try await scene.database.details(bad)
+                #expect(details.attempts.map(\.outcome) == ["failed"])
+                #expect(details.steps[0].errorCode == "step.result_refused")
+                let message = try #require(details.steps[0].errorMessage)
+                #expect(message.hasPrefix("The database refused to store what this step ended with (SQLSTATE "))
             }
         }
     }

@@ -1,0 +1,43 @@
+-- Bells that nobody answered, apart from `rings`, which counts those of a busy cluster too: handed back, refused, heard and begun anew. Only silence makes
+-- the next wait longer.
+ALTER TABLE outbox ADD COLUMN unanswered smallint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN outbox.rings IS 'How often its bell was rung, heard unmarked, or put back; 0 only for one that began with its job and was not touched since.';
+COMMENT ON COLUMN outbox.unanswered IS 'How often it was rung again because nobody came; 0 again once somebody has.';
+
+-- Makes the partitions of a month (UTC) for all tables that grow; harmless when they exist. Rows of that month that were written before it had tables, as
+-- after a summer in which nothing ran, lie in the default partitions and would forbid the month's for ever: they move.
+CREATE OR REPLACE FUNCTION create_month_partitions(month date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    first_day date := date_trunc('month', month);
+    low uuid := uuid_floor(first_day::timestamp AT TIME ZONE 'UTC');
+    high uuid := uuid_floor((first_day + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+    parent text;
+    child text;
+    key text;
+    columns text;
+    has_rows boolean;
+BEGIN
+    FOREACH parent IN ARRAY ARRAY['job', 'step', 'attempt', 'artifact', 'sis_import'] LOOP
+        child := parent || to_char(first_day, '"_"YYYY"_"MM');
+        IF to_regclass(child) IS NULL THEN
+            key := CASE parent WHEN 'job' THEN 'id' ELSE 'job_id' END;
+            -- A new partition needs this lock; taken before the look, nobody writes behind it.
+            EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent);
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE %I >= $1 AND %I < $2)', parent || '_default', key, key)
+                INTO has_rows USING low, high;
+            IF has_rows THEN
+                EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, parent || '_default');
+            END IF;
+            EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)%s', child, parent, low, high,
+                CASE WHEN parent IN ('job', 'step') THEN ' WITH (fillfactor = 60)' ELSE '' END);
+            IF has_rows THEN
+                SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
+                WHERE attrelid = to_regclass(parent) AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+                EXECUTE format('WITH moved AS (DELETE FROM %I WHERE %I >= $1 AND %I < $2 RETURNING %s) INSERT INTO %I (%s) SELECT %s FROM moved',
+                    parent || '_default', key, key, columns, child, columns, columns) USING low, high;
+                EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I DEFAULT', parent, parent || '_default');
+            END IF;
+        END IF;
+    END LOOP;
+END
+$$;
