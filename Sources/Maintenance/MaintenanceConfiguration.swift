@@ -4,7 +4,7 @@ package struct MaintenanceConfiguration: Sendable {
     package var interval: Duration
     /// How often a lease may run out under a step before it is parked; default 3.
     package var rescueLimit: Int
-    /// How long a cancelled job's running step has to stop by itself before its lease is taken away; default 10 s.
+    /// How long a cancelled job's running step has to stop by itself before its lease is taken away; default 5 s.
     package var cancelPatience: Duration
     /// How long a step may go untaken after its doorbell was rung before it is rung for again; default 5 min, and twice
     /// as long each further time.
@@ -13,7 +13,7 @@ package struct MaintenanceConfiguration: Sendable {
     package var retention: Duration
 
     package init(
-        interval: Duration = .seconds(5), rescueLimit: Int = 3, cancelPatience: Duration = .seconds(10),
+        interval: Duration = .seconds(5), rescueLimit: Int = 3, cancelPatience: Duration = .seconds(5),
         patience: Duration = .seconds(300),
         retention: Duration = .seconds(400 * 86_400)
     ) {
