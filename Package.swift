@@ -261,8 +261,8 @@ let package = Package(
         tests(
             "ChaosTests",
             [
-                "Chaos", "rosterline", "rosterline-chaos", "Broker", "Jobs", "LocalServers", "RabbitMQ", "TestSupport",
-                logging,
+                "Chaos", "rosterline", "rosterline-chaos", "Broker", "EngineTestSupport", "Jobs", "LocalServers",
+                "Postgres", "RabbitMQ", "Storage", "TestSupport", logging,
             ]),
         tests("TidyTests", []),
     ],

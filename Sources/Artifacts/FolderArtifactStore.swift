@@ -51,8 +51,12 @@ package struct FolderArtifactStore: ArtifactStore {
         }
     }
 
+    /// Seconds after which nobody can still be writing a file: a step's lease has run out many times.
+    private static let abandonedAfter: TimeInterval = 86_400
+
     private func store(_ path: String) throws(ArtifactError) -> StoredArtifact {
         try makeFolder(folder + "/incoming")
+        removeAbandoned()
         let incoming = "\(folder)/incoming/\(UUID().uuidString)"
         defer { unlink(incoming) }
         let stored = try copy(path, to: incoming)
@@ -62,6 +66,17 @@ package struct FolderArtifactStore: ArtifactStore {
         guard rename(incoming, target) == 0 else { throw unwritable(target) }
         try synchronizeFolder(of: target)
         return stored
+    }
+
+    /// Removes what processes left that were killed while they wrote. What cannot be removed is left to the next time.
+    private func removeAbandoned() {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder + "/incoming")) ?? []
+        for name in names {
+            let path = "\(folder)/incoming/\(name)"
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+            guard let written = attributes?[.modificationDate] as? Date else { continue }
+            if written.timeIntervalSinceNow < -Self.abandonedAfter { unlink(path) }
+        }
     }
 
     /// Copies, hashes and syncs in one pass.

@@ -22,6 +22,7 @@ enum CanvasOutages {
                     source: .init(location: roster), canvas: .init(address: address, token: "env:CHAOS_TOKEN")))
             trial.allow(["completed", "warning"], for: integration)
             try await startProduct(trial)
+            try await killed(trial, canvas, integration)
             try await throttled(trial, canvas, integration)
             try await stuck(trial, canvas, integration)
             try await refusing(trial, canvas, integration, rows: 200_000)
@@ -35,14 +36,51 @@ enum CanvasOutages {
     }
 
     private static func startProduct(_ trial: ChaosTrial) async throws {
-        let settings = [
+        try await trial.startScheduler()
+        try await startProductWorker(trial, "worker")
+        try await startProductStatus(trial)
+    }
+
+    private static func startProductWorker(_ trial: ChaosTrial, _ name: String) async throws {
+        try await trial.start(
+            "worker", as: name,
+            settings: settings(trial).merging([
+                "IMPORT_SETTLE_SECONDS": "2", "WORKER_RETRY_SECONDS": "0.5",
+                "WORKER_LEASE_SECONDS": trial.pace.safeLease.secondsText,
+            ]) { $1 })
+    }
+
+    private static func settings(_ trial: ChaosTrial) -> [String: String] {
+        [
             "ARTIFACTS_FOLDER": trial.folder + "/artifacts", "SCRATCH_FOLDER": trial.folder + "/scratch",
             "POLLING_INTERVAL_SECONDS": trial.size == .long ? "2" : "0.2", "STATUS_PORT": "0",
-            "IMPORT_SETTLE_SECONDS": "2", "WORKER_RETRY_SECONDS": "0.5",
         ]
-        try await trial.startScheduler()
-        try await trial.start("worker", as: "worker", settings: settings)
-        try await trial.start("status", as: "status", settings: settings)
+    }
+
+    /// `kill -9` of the worker while it reads, converts and sends; two kills a round, as three are poison.
+    private static func killed(_ trial: ChaosTrial, _ canvas: CanvasSimulator, _ integration: Int64) async throws {
+        // Long enough that some die after Canvas has taken the import and before they know.
+        canvas.faults.holdAnswerMilliseconds = 400
+        let isLong = trial.size == .long
+        var worker = "worker"
+        for round in 1...(isLong ? 5 : 1) {
+            try await trial.begin(isLong ? 8 : 4, integration, steps: JobKind.rosterSync.steps)
+            for kill in 1...2 {
+                try await trial.wait("a step runs", within: .seconds(60)) {
+                    try await trial.count("SELECT count(*)::int FROM step WHERE state = 'running'") > 0
+                }
+                try await Task.sleep(for: .milliseconds(trial.random(0..<600)))
+                let moment = Date()
+                try await trial.processes.kill(worker)
+                trial.countFault()
+                try await trial.history.killed(worker, at: moment)
+                worker = "worker-\(round)-\(kill)"
+                try await startProductWorker(trial, worker)
+            }
+            try await trial.waitForEnd(within: .seconds(120))
+        }
+        let rescues = try await trial.count("SELECT coalesce(sum(rescues), 0)::int FROM step")
+        trial.expect(rescues > 0 || !isLong, "no worker died with a step in its hands")
     }
 
     /// 429 with `Retry-After`, then a burst of 503: the import is late, and arrives once.
@@ -88,12 +126,7 @@ enum CanvasOutages {
     }
 
     private static func startProductStatus(_ trial: ChaosTrial) async throws {
-        try await trial.start(
-            "status", as: "status",
-            settings: [
-                "ARTIFACTS_FOLDER": trial.folder + "/artifacts", "SCRATCH_FOLDER": trial.folder + "/scratch",
-                "POLLING_INTERVAL_SECONDS": trial.size == .long ? "2" : "0.2", "STATUS_PORT": "0",
-            ])
+        try await trial.start("status", as: "status", settings: settings(trial))
     }
 
     /// More errors than fit anywhere: the job ends with a warning, and the poller stays small.
@@ -127,6 +160,8 @@ extension ChaosTrial {
             guard FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isFolder), !isFolder else {
                 continue
             }
+            // Whoever was killed while it wrote has left that; the store sweeps it after a day.
+            if path.hasPrefix("incoming/") { continue }
             // Two digits name the folder, the others the file.
             files.insert(path.filter { $0 != "/" })
         }

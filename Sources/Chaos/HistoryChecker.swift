@@ -11,13 +11,14 @@ package import Jobs
 package enum HistoryChecker {
     /// A rule that was broken.
     package enum Rule: String, Sendable, Hashable, CaseIterable {
-        /// A step was claimed or rescued while somebody's lease was valid.
+        /// A step was claimed or rescued while somebody's lease was valid, or written by somebody who did not hold it.
         case overlap = "leases overlap"
         /// A claim's token was not greater than those before.
         case token = "a token did not grow"
         /// An effect came outside a valid lease of its token.
         case effect = "an effect outside its lease"
-        /// A second attempt of the step completed, or there was an effect after one had.
+        /// A second attempt of the step completed, there was an effect after one had, or an attempt did its work twice
+        /// or after its end.
         case doubled = "done twice"
         /// A step counts as completed, and its work has not been done.
         case missing = "completed without its effect"
@@ -85,6 +86,7 @@ extension HistoryChecker {
 private struct StepHistory {
     struct Lease {
         let token: Int64
+        let writer: String?
         let from: Date
         var until: Date
     }
@@ -94,6 +96,8 @@ private struct StepHistory {
     private(set) var violations: [HistoryChecker.Violation] = []
     private var lease: Lease?
     private var greatestToken: Int64 = 0
+    private var attempts: Set<Int64> = []
+    private var ended: Set<Int64> = []
     private var effects: Set<Int64> = []
     private var hasCompleted = false
     private var isCancelled = false
@@ -107,8 +111,9 @@ private struct StepHistory {
         switch event.what {
         case .claim: claim(event)
         case .renew:
-            if lease?.token != event.token { breach(.overlap, event, "renewed though it is not held") }
+            requireHeld(event, "renewed")
             lease?.until = event.leasedUntil ?? event.at
+        case .attempt: attempt(event)
         case .effect: effect(event)
         case .finish: finish(event)
         case .rescue:
@@ -127,7 +132,24 @@ private struct StepHistory {
         if hasCompleted { breach(.doubled, event, "claimed after it had completed") }
         if event.token <= greatestToken { breach(.token, event, "after \(greatestToken)") }
         greatestToken = max(greatestToken, event.token)
-        lease = Lease(token: event.token, from: event.at, until: event.leasedUntil ?? event.at)
+        lease = Lease(
+            token: event.token, writer: event.writer, from: event.at, until: event.leasedUntil ?? event.at)
+    }
+
+    /// The row carries the holder's token, so one who writes without looking at it is told by its connection.
+    private mutating func requireHeld(_ event: HistoryEvent, _ word: String) {
+        guard let lease, lease.token == event.token else {
+            return breach(.overlap, event, "\(word) though it is not held")
+        }
+        if let holder = lease.writer, let writer = event.writer, writer != holder {
+            breach(.overlap, event, "\(word) by \(writer) though \(holder) holds it")
+        }
+    }
+
+    private mutating func attempt(_ event: HistoryEvent) {
+        if event.token > greatestToken { breach(.token, event, "nobody has claimed it") }
+        if !attempts.insert(event.token).inserted { breach(.doubled, event, "twice in one attempt") }
+        if ended.contains(event.token) { breach(.doubled, event, "after the attempt had ended") }
     }
 
     private mutating func effect(_ event: HistoryEvent) {
@@ -136,7 +158,7 @@ private struct StepHistory {
         guard let lease, lease.token == event.token, event.at >= lease.from, event.at <= lease.until else {
             return breach(.effect, event, "the lease is \(lease.map { "token \($0.token)" } ?? "nobody's")")
         }
-        effects.insert(event.token)
+        if !effects.insert(event.token).inserted { breach(.doubled, event, "twice in one attempt") }
     }
 
     /// A step that waited on Canvas ends without a lease; the poller's write names the token of the attempt.
@@ -151,8 +173,9 @@ private struct StepHistory {
     }
 
     private mutating func finish(_ event: HistoryEvent) {
-        if lease?.token != event.token { breach(.overlap, event, "ended though it is not held") }
+        requireHeld(event, "ended")
         lease = nil
+        ended.insert(event.token)
         switch event.state {
         case "completed", "completed_with_warnings":
             if hasCompleted { breach(.doubled, event, "completed again") }

@@ -17,6 +17,8 @@ package struct HistoryEvent: Sendable, Hashable {
         case fence
         /// A step that nobody held changed: it was queued, or cancelled.
         case move
+        /// The work set about what it is for, under this token, whoever has the lease.
+        case attempt = "try"
         /// The work did what it is for, under this token.
         case effect
         /// The work tried to, and the token did not hold any more.
@@ -39,10 +41,12 @@ package struct HistoryEvent: Sendable, Hashable {
     package let leasedUntil: Date?
     /// The step's state after the change, in the database's words.
     package let state: String?
+    /// The process that wrote it, as its connection is called; nil if unknown.
+    package let writer: String?
 
     package init(
         _ sequence: Int64, at: Date, _ what: What, step: StepID? = nil, token: Int64 = 0, owner: String? = nil,
-        leasedUntil: Date? = nil, state: String? = nil
+        leasedUntil: Date? = nil, state: String? = nil, writer: String? = nil
     ) {
         self.sequence = sequence
         self.at = at
@@ -52,5 +56,6 @@ package struct HistoryEvent: Sendable, Hashable {
         self.owner = owner
         self.leasedUntil = leasedUntil
         self.state = state
+        self.writer = writer
     }
 }

@@ -21,13 +21,8 @@ package struct HistoryStore: Sendable {
         CREATE TABLE history (
             seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
             txid bigint NOT NULL DEFAULT txid_current(), what text NOT NULL, job_id uuid, ordinal smallint,
-            token bigint NOT NULL DEFAULT 0, owner text, leased_until timestamptz, state text
-        )
-        """,
-        """
-        CREATE TABLE effect (
-            job_id uuid NOT NULL, ordinal smallint NOT NULL, token bigint NOT NULL, at timestamptz NOT NULL,
-            PRIMARY KEY (job_id, ordinal, token)
+            token bigint NOT NULL DEFAULT 0, owner text, leased_until timestamptz, state text,
+            writer text DEFAULT current_setting('application_name')
         )
         """,
         // The row of a step is locked by whoever changes it, so its lines stand in the order of the commits.
@@ -40,6 +35,9 @@ package struct HistoryStore: Sendable {
                 WHEN NEW.state = 'running' AND NEW.fencing_token > OLD.fencing_token THEN 'claim'
                 WHEN NEW.state = 'running' AND OLD.state = 'running'
                     AND NEW.leased_until IS DISTINCT FROM OLD.leased_until THEN 'renew'
+                -- Whoever ends it once more changes nothing that one sees in the state.
+                WHEN NEW.state = OLD.state AND OLD.state LIKE 'completed%' AND NEW.finished_at IS DISTINCT FROM OLD.finished_at
+                    THEN 'move'
                 WHEN NEW.state = OLD.state THEN NULL
                 WHEN OLD.state = 'running' AND NEW.rescues > OLD.rescues THEN 'rescue'
                 WHEN OLD.state = 'running' AND NEW.fencing_token > OLD.fencing_token THEN 'fence'
@@ -56,17 +54,6 @@ package struct HistoryStore: Sendable {
         """,
         "CREATE TRIGGER write_history AFTER UPDATE ON step FOR EACH ROW EXECUTE FUNCTION write_step_history()",
         """
-        CREATE FUNCTION write_effect_history() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            -- The moment at which the lease was looked at: the step's row is locked from then on.
-            INSERT INTO history (at, what, job_id, ordinal, token)
-            VALUES (NEW.at, 'effect', NEW.job_id, NEW.ordinal, NEW.token);
-            RETURN NULL;
-        END
-        $$
-        """,
-        "CREATE TRIGGER write_history AFTER INSERT ON effect FOR EACH ROW EXECUTE FUNCTION write_effect_history()",
-        """
         CREATE FUNCTION write_cancel_history() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             INSERT INTO history (what, job_id, ordinal) VALUES ('cancel', NEW.id, 0);
@@ -81,21 +68,25 @@ package struct HistoryStore: Sendable {
         """,
     ]
 
-    /// Does a step's work: one row, if the lease is valid at this moment. The step's row is locked for it, as by every
-    /// change of it.
+    /// Does a step's work: one line, if the lease is valid at this moment. The step's row is locked for it, as by every
+    /// change of it. That it was tried is written down whatever the lease is.
     ///
-    /// - Returns: false if the lease is not valid (any more); then that it was tried is written down.
+    /// - Returns: false if the lease is not valid (any more); then that is written down as well.
     package func effect(under lease: StepLease) async throws -> Bool {
         let rows = try await database.query(
             """
-            WITH held AS (
+            WITH tried AS (
+                INSERT INTO history (what, job_id, ordinal, token, owner)
+                VALUES ('try', \(lease.step.job.uuid), \(lease.step.ordinal), \(lease.token), \(lease.owner))
+            ), held AS (
                 SELECT job_id, ordinal, fencing_token, least(clock_timestamp(), leased_until) AS at FROM step
                 WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
                     AND fencing_token = \(lease.token) AND state = 'running' AND leased_until > clock_timestamp()
                 FOR UPDATE
             ), done AS (
-                INSERT INTO effect SELECT job_id, ordinal, fencing_token, at FROM held
-                ON CONFLICT DO NOTHING RETURNING job_id
+                -- The moment at which the lease was looked at: the step's row is locked from then on.
+                INSERT INTO history (at, what, job_id, ordinal, token)
+                SELECT at, 'effect', job_id, ordinal, fencing_token FROM held
             ), late AS (
                 INSERT INTO history (what, job_id, ordinal, token, owner)
                 SELECT 'refused', \(lease.step.job.uuid), \(lease.step.ordinal), \(lease.token), \(lease.owner)
@@ -128,22 +119,21 @@ package struct HistoryStore: Sendable {
             let last = events.last?.sequence ?? 0
             let rows = try await database.query(
                 """
-                SELECT seq, at, what, job_id, ordinal, token, owner, leased_until, state FROM history
+                SELECT seq, at, what, job_id, ordinal, token, owner, leased_until, state, writer FROM history
                 WHERE seq > \(last) ORDER BY seq LIMIT 20000
                 """)
             if rows.isEmpty { return events }
             for row in rows {
-                let (sequence, at, what, job, ordinal, token, owner, leasedUntil, state) = try row.decode(
+                let (sequence, at, what, job, ordinal, token, owner, leasedUntil, state, writer) = try row.decode(
                     (
                         Int64.self, Date.self, String.self, UUID?.self, Int16?.self, Int64.self, String?.self,
-                        Date?.self,
-                        String?.self
+                        Date?.self, String?.self, String?.self
                     ))
                 guard let what = HistoryEvent.What(rawValue: what) else { continue }
                 events.append(
                     HistoryEvent(
                         sequence, at: at, what, step: job.map { StepID(job: JobID($0), ordinal: ordinal ?? 0) },
-                        token: token, owner: owner, leasedUntil: leasedUntil, state: state))
+                        token: token, owner: owner, leasedUntil: leasedUntil, state: state, writer: writer))
             }
         }
     }
@@ -155,7 +145,7 @@ package struct HistoryStore: Sendable {
                 "\(event.sequence)", event.at.formatted(.iso8601.time(includingFractionalSeconds: true)),
                 event.what.rawValue, event.step?.description ?? "-", "\(event.token)", event.owner ?? "-",
                 event.leasedUntil?.formatted(.iso8601.time(includingFractionalSeconds: true)) ?? "-",
-                event.state ?? "-",
+                event.state ?? "-", event.writer ?? "-",
             ].joined(separator: "\t")
         }.joined(separator: "\n") + "\n"
     }

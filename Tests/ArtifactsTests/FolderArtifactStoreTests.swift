@@ -60,6 +60,18 @@ import Testing
         await #expect(throws: ArtifactError.self) { for try await _ in store.read(missing) {} }
     }
 
+    @Test func `what a killed process was writing goes after a day`() async throws {
+        _ = try await store.put(fileAt: file([1]))
+        let incoming = folder + "/store/incoming"
+        for (name, age) in [("old", 90_000.0), ("young", 3_600.0)] {
+            try Data([1]).write(to: URL(fileURLWithPath: incoming + "/" + name))
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: incoming + "/" + name)
+        }
+        _ = try await store.put(fileAt: file([2]))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: incoming) == ["young"])
+    }
+
     @Test func `a folder that cannot be made is named`() async throws {
         let blocked = FolderArtifactStore(folder: try file([1]) + "/below-a-file")
         let error = await #expect(throws: ArtifactError.self) { try await blocked.check() }

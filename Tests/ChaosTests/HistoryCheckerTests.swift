@@ -10,13 +10,14 @@ struct HistoryCheckerTests {
 
     /// An event of the one step at that second; leases last ten seconds.
     private static func event(
-        _ second: Double, _ what: HistoryEvent.What, token: Int64 = 1, state: String? = nil, owner: String = "a"
+        _ second: Double, _ what: HistoryEvent.What, token: Int64 = 1, state: String? = nil, owner: String = "a",
+        writer: String? = nil
     ) -> HistoryEvent {
         let at = Date(timeIntervalSince1970: second)
         let leased = what == .claim || what == .renew ? at.addingTimeInterval(10) : nil
         return HistoryEvent(
             Int64(second * 10), at: at, what, step: what == .kill ? nil : step, token: token, owner: owner,
-            leasedUntil: leased, state: state)
+            leasedUntil: leased, state: state, writer: writer)
     }
 
     private static func rules(_ events: [HistoryEvent]) -> [HistoryChecker.Rule] {
@@ -65,6 +66,28 @@ struct HistoryCheckerTests {
             Self.event(14, what, token: 1, state: "queued"),
         ]
         #expect(Self.rules(events).first == .overlap)
+    }
+
+    @Test(arguments: [HistoryEvent.What.renew, .finish])
+    func `nobody writes under another's lease`(what: HistoryEvent.What) {
+        let events = [
+            Self.event(1, .claim, writer: "a"), Self.event(2, what, state: "queued", writer: "a"),
+            Self.event(3, .claim, token: 2, writer: "b"), Self.event(4, what, token: 2, state: "queued", writer: "a"),
+        ]
+        #expect(Self.rules(events.suffix(2)) == [.overlap])
+        #expect(Self.rules([events[0], events[1]]) == [])
+    }
+
+    @Test func `an attempt that nobody claimed is found`() {
+        #expect(Self.rules([Self.event(1, .claim), Self.event(2, .attempt, token: 2)]) == [.token])
+    }
+
+    @Test func `an attempt that is made twice, or after its end, is found`() {
+        let events = [Self.event(1, .claim), Self.event(2, .attempt)]
+        #expect(Self.rules(events + [Self.event(3, .attempt)]) == [.doubled])
+        #expect(Self.rules(events + [Self.event(3, .effect), Self.event(4, .effect)]) == [.doubled])
+        #expect(
+            Self.rules([events[0], Self.event(2, .finish, state: "queued"), Self.event(3, .attempt)]) == [.doubled])
     }
 
     @Test func `a token that does not grow is found`() {
