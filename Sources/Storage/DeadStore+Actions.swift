@@ -57,12 +57,16 @@ extension DeadStore {
         let verb = try StorageError.known(
             DeadActionView.Verb(rawValue: word), word: word, column: "dead_action.verb")
         let touched: Int
+        var meant: Int?
         switch (verb, source) {
-        case (.retry, _): touched = try await StepStore(database).runAgain(action: id, limit: Self.batch)
+        case (.retry, _):
+            let again = try await StepStore(database).runAgain(action: id, limit: Self.batch)
+            (meant, touched) = (again.meant, again.touched)
         case (.discard, "message"): touched = try await discardMessages(action: id)
         case (.discard, _): touched = try await discardSteps(action: id)
         }
-        let isFinished = touched < Self.batch
+        // Of a full batch some may have been left out, as one of it has taken their key: the next look leaves them out.
+        let isFinished = (meant ?? touched) < Self.batch
         try await database.execute(
             """
             UPDATE dead_action SET done = done + \(Int64(touched)),

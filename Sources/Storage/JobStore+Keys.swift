@@ -26,11 +26,42 @@ extension JobStore {
                 try await store.handOver(key, to: request.id)
                 bare.afterJob = winner
                 try await store.begin([bare])
+                try await store.remember(key, of: request.id)
                 return .replaced(request.id, old: winner)
             }
         }
         try await store.begin([bare])
+        try await store.remember(key, of: request.id)
         return .begun(request.id)
+    }
+
+    /// Writes the key into the job's row, so that it is taken again with the job. One with a window is over or still
+    /// held by then.
+    private func remember(_ key: JobKey, of job: JobID) async throws {
+        let (scope, seconds) = Self.words(key.scope)
+        guard seconds == nil else { return }
+        try await database.execute(
+            "UPDATE job SET unique_key = \(key.text), unique_scope = \(scope) WHERE id = \(job.uuid)")
+    }
+
+    /// Takes the key of a job that has ended for another one that goes on from it.
+    ///
+    /// - Throws: `StorageError` with `.refused` if another job holds it.
+    func inheritKey(of origin: JobID, for job: JobID) async throws {
+        let row = try await database.query("SELECT unique_key, unique_scope FROM job WHERE id = \(origin.uuid)").first
+        guard let row, let text = try row.decode("unique_key", as: String?.self) else { return }
+        let isWaiting = try row.decode("unique_scope", as: String?.self) == "waiting"
+        let winner = try await take(JobKey(text, scope: isWaiting ? .waiting : .unfinished), for: job)
+        if let winner { throw Self.keyIsHeld(of: origin, text, by: winner) }
+    }
+
+    static func keyIsHeld(of job: JobID, _ key: String?, by winner: JobID?) -> StorageError {
+        StorageError(
+            .refused,
+            """
+            Job \(job) cannot run again: job \(winner?.description ?? "(gone by now)") holds its key \
+            '\(key ?? "")'. Wait until that has ended, or cancel it first.
+            """)
     }
 
     /// Takes a key, or names the job that holds it. The unique index decides; a window that is over is as good as free.

@@ -6,13 +6,14 @@ extension JobStore {
     /// Begins a new job that takes over the earlier steps of an old one, their counts and files, and begins at a step.
     ///
     /// The old job stays as it is: what happened once is not rewritten. The new one has the integration's settings of
-    /// now, so that it shows whether a mended setting helps.
+    /// now, so that it shows whether a mended setting helps. It takes the key of the old one, since it does the same.
     ///
     /// - Parameters:
     ///   - scope: what to begin with.
     ///   - person: who asks, as people will read it.
     /// - Throws: `StorageError` with `.notFound` if there is no such job or step, `.refused` if an earlier step has not
-    ///   ended well, the old job has not ended, or the refused rows are wanted and Canvas listed none.
+    ///   ended well, the old job has not ended, another job holds its key, or the refused rows are wanted and Canvas
+    ///   listed none.
     package static func runAgain(
         _ origin: JobID, from scope: RunAgainScope, by person: String, reason: String, id: JobID = .random(),
         in transaction: PostgresTransaction
@@ -39,6 +40,7 @@ extension JobStore {
             )
         }
         if scope == .refusedRows { try await checkList(of: origin, first, in: transaction) }
+        try await JobStore(transaction).inheritKey(of: origin, for: id)
         try await copy(origin, scope, from: first, by: person, id: id, in: transaction)
         try await AuditStore(transaction).append(
             AuditEntry(
@@ -75,11 +77,12 @@ extension JobStore {
         try await transaction.execute(
             """
             WITH begun AS (
-                INSERT INTO job (id, institution_id, integration_id, kind, posted_by, settings, origin_job, parameters, warned)
+                INSERT INTO job (id, institution_id, integration_id, kind, posted_by, settings, origin_job, parameters, warned,
+                    unique_key, unique_scope)
                 SELECT \(id.uuid), i.institution_id, i.id, o.kind, \(person),
                     jsonb_build_object('source', i.source, 'canvas', i.canvas, 'mapping', i.mapping), o.id, o.parameters,
                     EXISTS (SELECT FROM step s WHERE s.job_id = o.id AND s.ordinal < \(first)
-                        AND s.state = 'completed_with_warnings')
+                        AND s.state = 'completed_with_warnings'), o.unique_key, o.unique_scope
                 FROM job o JOIN integration i ON i.id = o.integration_id WHERE o.id = \(origin.uuid)
                 RETURNING id, institution_id, integration_id, kind, priority
             ), planned AS (

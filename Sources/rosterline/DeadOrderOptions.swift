@@ -50,6 +50,11 @@ struct DeadOrderOptions: ParsableArguments {
             let rest =
                 action.finishedAt == nil ? "; maintenance does the rest, see 'rosterline dead show \(group)'" : ""
             print("\(verb.rawValue): \(action.done) of \(action.total)\(rest).")
+            if verb == .retry, action.finishedAt != nil, action.done < action.total {
+                print(
+                    "The others are left alone: another job holds their key; 'rosterline jobs retry ID' says which one."
+                )
+            }
         }
     }
 

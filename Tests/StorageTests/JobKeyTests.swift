@@ -75,6 +75,102 @@ struct JobKeyTests {
         }
     }
 
+    /// Ends the steps before this one well, and this one badly.
+    private func fail(_ job: JobID, at ordinal: Int16 = 1, in database: EngineDatabase) async throws {
+        try await database.complete(job, before: ordinal)
+        try await database.end(try await database.claim(job, ordinal).lease, .fail, as: .failed) { $0.errorCode = "x" }
+    }
+
+    private func cancel(_ job: JobID, in database: EngineDatabase) async throws {
+        _ = try await database.pool.withTransaction {
+            try await JobStore.cancel(job, by: "ana", reason: "Test.", in: $0)
+        }
+    }
+
+    @Test func `a job that is retried takes its key again, or is told which job has it`() async throws {
+        try await EngineDatabase.with { database in
+            let actions = OperatorActions(database.pool)
+            let key = JobKey("nightly")
+            let first = try #require(try await begin(key, in: database).job)
+            try await fail(first, at: 2, in: database)
+            let second = try #require(try await begin(key, in: database).job)
+            let error = await #expect(throws: StorageError.self) {
+                try await actions.retry(first, by: "m", reason: "r")
+            }
+            #expect(error?.code == .refused && error?.message.contains("\(second)") == true)
+            #expect(try await database.details(first).job.state == .failed)
+            try await cancel(second, in: database)
+            _ = try await actions.retry(first, by: "m", reason: "r")
+            #expect(try await begin(key, in: database) == .rejected(winner: first))
+        }
+    }
+
+    @Test(arguments: [(Int16(1), true), (2, false)])
+    func `a key of waiting jobs is taken again with the first step, not with a later one`(
+        ordinal: Int16, isTaken: Bool
+    ) async throws {
+        try await EngineDatabase.with { database in
+            let key = JobKey("nightly", scope: .waiting)
+            let first = try #require(try await begin(key, in: database).job)
+            try await fail(first, at: ordinal, in: database)
+            _ = try await OperatorActions(database.pool).retry(first, by: "m", reason: "r")
+            #expect((try await begin(key, in: database) == .rejected(winner: first)) == isTaken)
+        }
+    }
+
+    @Test func `a job that goes on from one with a key takes that key, or is told which job has it`() async throws {
+        try await EngineDatabase.with { database in
+            let actions = OperatorActions(database.pool)
+            let key = JobKey("nightly")
+            let first = try #require(try await begin(key, in: database).job)
+            try await fail(first, at: 2, in: database)
+            let new = try await actions.runAgain(first, from: .step(.convert), by: "m", reason: "r")
+            #expect(try await begin(key, in: database) == .rejected(winner: new))
+            let error = await #expect(throws: StorageError.self) {
+                try await actions.runAgain(first, from: .step(.convert), by: "m", reason: "r")
+            }
+            #expect(error?.code == .refused && error?.message.contains("\(new)") == true)
+            try await database.end(try await database.claim(new, 2).lease, .fail, as: .failed)
+            _ = try await actions.retry(new, by: "m", reason: "r")
+            #expect(try await begin(key, in: database) == .rejected(winner: new), "it holds the key itself")
+        }
+    }
+
+    /// More than one batch of them: what is left out must not pass for the end.
+    @Test func `a retry of many runs one of each key again, and leaves the others out`() async throws {
+        try await EngineDatabase.with { database in
+            try await database.jobs.begin(
+                (0..<1100).map { _ in JobRequest(.rosterSync, integration: database.integration, postedBy: "test") })
+            for (text, count) in [("many", 600), ("held", 300)] {
+                try await database.pool.execute(
+                    """
+                    UPDATE job SET unique_key = \(text), unique_scope = 'unfinished'
+                    WHERE id IN (SELECT id FROM job WHERE unique_key IS NULL ORDER BY id LIMIT \(count))
+                    """)
+            }
+            try await database.pool.execute(
+                "UPDATE step SET state = 'failed', finished_at = now(), error_code = 'x' WHERE ordinal = 1")
+            try await database.pool.execute("UPDATE job SET state = 'failed', finished_at = now()")
+            try await database.pool.execute("DELETE FROM outbox")
+            let holder = try #require(try await begin(JobKey("held"), in: database).job)
+            let store = DeadStore(database.pool)
+            for _ in 0..<3 {
+                let key = DeadStore.Key(jobKind: "roster-sync", stepKind: "extract", code: "x", fingerprint: "x")
+                try await store.put(try await store.ungrouped().map { ($0, key) })
+            }
+            let dead = try #require(try await store.groups().rows.first)
+            #expect(dead.members == 1100)
+            var last: DeadActionView? = try await OperatorActions(database.pool).begin(
+                .retry, DeadScope(group: dead.id), expected: 1100, by: "m", reason: "r")
+            while let next = try await database.pool.withTransaction({ try await DeadStore($0).carryOn() }) {
+                last = next
+            }
+            #expect(last?.done == 201 && last?.finishedAt != nil)
+            #expect(try await database.bells().count == 202)
+            #expect(try await begin(JobKey("held"), in: database) == .rejected(winner: holder))
+        }
+    }
+
     @Test func `the one that replaces begins when the other has ended`() async throws {
         try await EngineDatabase.with { database in
             let key = JobKey("nightly", conflict: .replace)

@@ -41,3 +41,7 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- The key that a job began with, so that it is taken again with the job. Null for one with a window, which is held whatever becomes of the job.
+ALTER TABLE job ADD COLUMN unique_key text, ADD COLUMN unique_scope text CHECK (unique_scope IN ('waiting', 'unfinished'));
+UPDATE job SET unique_key = k.key, unique_scope = k.scope FROM job_key k WHERE job.id = k.job_id AND k.scope <> 'window';
