@@ -25,7 +25,7 @@ extension ImportPollingService {
         }
         let verdict = AbortVerdict.of(answer, id: poll.canvasID, since: since, now: Date())
         try await steps.reportCancelled(
-            poll.lease.step, words: verdict.words, counts: found.map(ImportCounts.counts) ?? [:])
+            poll.lease, words: verdict.words, counts: found.map(ImportCounts.counts) ?? [:])
         try await write(verdict, answer, found, poll, retryAfter: retryAfter)
         logger.info(
             "A cancelled job's import was to be aborted",

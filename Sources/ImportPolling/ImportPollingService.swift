@@ -89,7 +89,7 @@ package struct ImportPollingService: Service {
         } catch let error as StepFailure {
             // The token or the settings cannot be read: a person must mend it, and asking again loses nothing.
             try await imports.pollFailed(poll, nextPollAt: nil)
-            try await steps.reportWaiting(poll.lease.step, percent: 0, reason: error.message, counts: [:])
+            try await steps.reportWaiting(poll.lease, percent: 0, reason: error.message, counts: [:])
         }
     }
 
@@ -112,7 +112,7 @@ package struct ImportPollingService: Service {
             let pause = isEnded ? min(configuration.interval, .seconds(5)) : configuration.interval
             try await write(answer, poll, next: Date().addingTimeInterval(pause / .seconds(1)))
             try await steps.reportWaiting(
-                poll.lease.step, percent: min(99, max(0, answer.progress)), reason: ImportCounts.sentence(of: answer),
+                poll.lease, percent: min(99, max(0, answer.progress)), reason: ImportCounts.sentence(of: answer),
                 counts: counts)
         case .end(let event, let code, let message):
             try await end(poll, answer, event: event, code: code, message: message, counts: counts, canvas: canvas)
@@ -182,7 +182,7 @@ package struct ImportPollingService: Service {
         try await imports.pollFailed(
             poll, nextPollAt: error.retryAfter.map { Date().addingTimeInterval($0 / .seconds(1)) })
         try await steps.reportWaiting(
-            poll.lease.step, percent: 0, reason: "Canvas did not answer the last poll (\(error)); it is asked again.",
+            poll.lease, percent: 0, reason: "Canvas did not answer the last poll (\(error)); it is asked again.",
             counts: [:])
         logger.warning(
             "A poll failed",

@@ -70,7 +70,8 @@ extension ImportStore {
         }
     }
 
-    /// Writes down Canvas's answer.
+    /// Writes down Canvas's answer. One that comes after the import's end, or for an attempt that another one followed,
+    /// is dropped.
     ///
     /// - Parameters:
     ///   - nextPollAt: nil once the import has ended. An earlier time that stands already is kept: somebody may have
@@ -84,19 +85,29 @@ extension ImportStore {
                 answer = \(answer)::jsonb, polled_at = clock_timestamp(), poll_failures = 0,
                 next_poll_at = CASE WHEN \(nextPollAt)::timestamptz IS NOT NULL THEN least(next_poll_at, \(nextPollAt)) END,
                 ended_at = CASE WHEN \(nextPollAt)::timestamptz IS NULL THEN clock_timestamp() END
-            WHERE job_id = \(poll.lease.step.job.uuid) AND ordinal = \(poll.lease.step.ordinal)
-                AND batch = \(Int16(poll.batch))
+            FROM step WHERE \(Self.isOpen(poll))
             """)
     }
 
-    /// Writes down that Canvas did not answer; the next poll stands already unless another time is given.
+    /// Writes down that Canvas did not answer; the next poll stands already unless another time is given. Dropped as
+    /// an answer would be.
     package func pollFailed(_ poll: Poll, nextPollAt: Date?) async throws {
         try await database.execute(
             """
             UPDATE sis_import SET poll_failures = least(poll_failures + 1, 30000),
                 next_poll_at = coalesce(\(nextPollAt), next_poll_at)
-            WHERE job_id = \(poll.lease.step.job.uuid) AND ordinal = \(poll.lease.step.ordinal)
-                AND batch = \(Int16(poll.batch))
+            FROM step WHERE \(Self.isOpen(poll))
             """)
+    }
+
+    /// True of the poll's import `sis_import` with its step, while nobody wrote its end and the attempt is the last.
+    /// Served by the primary keys.
+    private static func isOpen(_ poll: Poll) -> PostgresQuery {
+        """
+        sis_import.job_id = \(poll.lease.step.job.uuid) AND sis_import.ordinal = \(poll.lease.step.ordinal)
+            AND sis_import.batch = \(Int16(poll.batch)) AND sis_import.ended_at IS NULL
+            AND step.job_id = sis_import.job_id AND step.ordinal = sis_import.ordinal
+            AND step.fencing_token = \(poll.lease.token)
+        """
     }
 }

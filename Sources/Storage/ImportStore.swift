@@ -69,13 +69,16 @@ package struct ImportStore: Sendable {
             """) == 1
     }
 
-    /// Takes an intent back: Canvas has surely not taken the request.
+    /// Takes an intent back: Canvas has surely not taken the request. Under a lost lease it stays, which only makes the
+    /// next attempt look for an import that is not there.
     package func refused(_ batch: Int, lease: StepLease) async throws {
         try await database.execute(
             """
-            UPDATE sis_import SET submissions = submissions - 1
-            WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal) AND batch = \(Int16(batch))
-                AND canvas_id IS NULL AND submissions > 0
+            UPDATE sis_import SET submissions = submissions - 1 FROM step
+            WHERE sis_import.job_id = \(lease.step.job.uuid) AND sis_import.ordinal = \(lease.step.ordinal)
+                AND sis_import.batch = \(Int16(batch)) AND canvas_id IS NULL AND submissions > 0
+                AND step.job_id = sis_import.job_id AND step.ordinal = sis_import.ordinal
+                AND step.fencing_token = \(lease.token) AND step.state = 'running'
             """)
     }
 

@@ -220,31 +220,34 @@ extension StepStore {
             """
     }
 
-    /// Writes where a step stands that waits on Canvas; a step that no longer waits is left alone.
-    package func reportWaiting(_ step: StepID, percent: Int, reason: String?, counts: [String: Int64]) async throws {
+    /// Writes where a step stands that waits on Canvas; one that no longer waits under this lease is left alone.
+    package func reportWaiting(_ lease: StepLease, percent: Int, reason: String?, counts: [String: Int64]) async throws
+    {
         try await database.execute(
             """
             UPDATE step SET percent = greatest(percent, \(Int16(percent))::smallint), reason = \(reason),
                 counts = counts || \(CountsJSON.encode(counts))::jsonb
-            WHERE job_id = \(step.job.uuid) AND ordinal = \(step.ordinal) AND state = 'waiting'
+            WHERE job_id = \(lease.step.job.uuid) AND ordinal = \(lease.step.ordinal)
+                AND fencing_token = \(lease.token) AND state = 'waiting'
             """)
     }
 }
 
 extension StepStore {
-    /// Writes what became of a cancelled step's import behind who cancelled it and why. Served by the primary keys.
+    /// Writes what became of a cancelled step's import behind who cancelled it and why, if it was cancelled
+    /// under this lease. Served by the primary keys.
     ///
     /// - Parameters:
     ///   - words: a sentence; the one of before gives way.
     ///   - counts: what Canvas has done by then.
-    package func reportCancelled(_ step: StepID, words: String, counts: [String: Int64]) async throws {
+    package func reportCancelled(_ lease: StepLease, words: String, counts: [String: Int64]) async throws {
         try await database.execute(
             """
             UPDATE step SET counts = counts || \(CountsJSON.encode(counts))::jsonb,
                 reason = concat_ws(' ', 'Cancelled by ' || job.cancel_requested_by || ': '
                     || regexp_replace(job.cancel_reason, '[.[:space:]]*$', '.'), \(words)::text)
-            FROM job WHERE job.id = \(step.job.uuid) AND step.job_id = job.id AND step.ordinal = \(step.ordinal)
-                AND step.state = 'cancelled'
+            FROM job WHERE job.id = \(lease.step.job.uuid) AND step.job_id = job.id AND step.ordinal = \(lease.step.ordinal)
+                AND step.fencing_token = \(lease.token) AND step.state = 'cancelled'
             """)
     }
 }

@@ -180,14 +180,14 @@ struct EndingTests {
             let lease = try await database.claim(job).lease
             try await database.end(lease, .await, as: .waiting)
             try await database.steps.reportWaiting(
-                lease.step, percent: 40, reason: "Works.", counts: ["canvas.users": 4])
-            try await database.steps.reportWaiting(lease.step, percent: 30, reason: "Still.", counts: [:])
+                lease, percent: 40, reason: "Works.", counts: ["canvas.users": 4])
+            try await database.steps.reportWaiting(lease, percent: 30, reason: "Still.", counts: [:])
             var step = try await database.step(job)
             #expect(step.percent == 40)
             #expect(step.reason == "Still.")
             #expect(step.counts == ["canvas.users": 4])
             #expect(try await database.end(lease, .fail, as: .failed, from: .waiting))
-            try await database.steps.reportWaiting(lease.step, percent: 90, reason: "Late.", counts: [:])
+            try await database.steps.reportWaiting(lease, percent: 90, reason: "Late.", counts: [:])
             step = try await database.step(job)
             #expect(step.percent == 40)
             #expect(step.reason == nil)

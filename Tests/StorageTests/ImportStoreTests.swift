@@ -171,11 +171,11 @@ struct ImportStoreTests {
     @Test func `what Canvas said of an abort stands behind who cancelled and why`() async throws {
         try await EngineDatabase.with { database in
             let lease = try await importing(database, as: "3")
-            try await database.steps.reportCancelled(lease.step, words: "Too early.", counts: [:])
+            try await database.steps.reportCancelled(lease, words: "Too early.", counts: [:])
             #expect(try await database.step(lease.step.job, 3).reason == nil)
             try await cancel(lease.step.job, in: database)
             for words in ["Asked.", "Done."] {
-                try await database.steps.reportCancelled(lease.step, words: words, counts: ["canvas.users": 4])
+                try await database.steps.reportCancelled(lease, words: words, counts: ["canvas.users": 4])
             }
             let step = try await database.step(lease.step.job, 3)
             #expect(step.reason == "Cancelled by ana: Wrong file. Done.")
