@@ -35,6 +35,7 @@ package struct MaintenanceService: Service {
                     if ContinuousClock.now >= partitionsDue {
                         try await keepPartitions()
                         _ = try await DeadStore(database).prune(olderThan: configuration.retention)
+                        try await pruneOccurrences()
                         partitionsDue = .now + .seconds(3600)
                     }
                     // A lease that nobody renews is taken back when it ends, not up to an interval later.
@@ -106,6 +107,17 @@ package struct MaintenanceService: Service {
         let dropped = try await RetentionStore(database).keepPartitions(for: configuration.retention)
         if dropped > 0 {
             logger.info("Dropped tables of months past retention", metadata: [JobsKeys.Log.count: "\(dropped)"])
+        }
+    }
+
+    /// Each statement is short, and there are enough of them for a day of 100 000 schedules in each hour.
+    private func pruneOccurrences() async throws {
+        let store = RetentionStore(database)
+        for _ in 0..<20 {
+            let limit = 5000
+            guard try await store.pruneOccurrences(olderThan: configuration.retention, limit: limit) == limit else {
+                return
+            }
         }
     }
 }

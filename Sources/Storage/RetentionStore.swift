@@ -1,7 +1,7 @@
 import FoundationEssentials
 package import Postgres
 
-/// The partitions of the tables that grow with history.
+/// What grows with history: the partitions of the months, and the occurrences of schedules.
 package struct RetentionStore: Sendable {
     private let database: any PostgresQuerying
 
@@ -21,5 +21,30 @@ package struct RetentionStore: Sendable {
                  FROM generate_series(0, 2) AS n) AS made
             """)
         return try rows.first?.decode("dropped", as: Int.self) ?? 0
+    }
+
+    /// Removes occurrences that are older than retention, the oldest first. Served by `occurrence_fired`, the key of
+    /// `schedule` and `occurrence_latest`.
+    ///
+    /// A schedule's latest stays, for its page. One that a scheduler has still to decide stays too, however old: its
+    /// row is what keeps it from being begun twice.
+    /// - Parameter limit: of one statement.
+    /// - Returns: how many went.
+    package func pruneOccurrences(olderThan retention: Duration, limit: Int = 5000) async throws -> Int {
+        let age = retention / .seconds(1)
+        return try await database.execute(
+            """
+            WITH old AS (
+                SELECT o.schedule_id, o.local_date, o.slot, o.fold FROM occurrence o JOIN schedule c ON c.id = o.schedule_id
+                WHERE o.fired_at < clock_timestamp() - make_interval(secs => \(age))
+                    AND o.planned_at < clock_timestamp() - make_interval(secs => \(age))
+                    AND (c.next_planned_at IS NULL OR o.planned_at < c.next_planned_at)
+                    AND EXISTS (SELECT FROM occurrence later
+                        WHERE later.schedule_id = o.schedule_id AND later.planned_at > o.planned_at)
+                ORDER BY o.fired_at LIMIT \(limit)
+            )
+            DELETE FROM occurrence o USING old
+            WHERE (o.schedule_id, o.local_date, o.slot, o.fold) = (old.schedule_id, old.local_date, old.slot, old.fold)
+            """)
     }
 }

@@ -2,6 +2,7 @@ import EngineTestSupport
 import FoundationEssentials
 import Jobs
 import Postgres
+import Schedules
 import Storage
 import TestSupport
 import Testing
@@ -107,6 +108,81 @@ struct RetentionTests {
             #expect(try await partition(database, of: id) == "job_default")
             try await database.complete(id, before: 4)
             #expect(try await database.details(id).job.state == .completed)
+        }
+    }
+
+    /// What is under way is found by its ticket, its poll or its hold; a month that is kept for long is then not read
+    /// through each hour.
+    @Test(arguments: ["queued", "held", "waiting"])
+    func `a month with an unfinished job is kept without reading its jobs`(state: String) async throws {
+        try await EngineDatabase.with { database in
+            let job = try await begin(database, on: "2020-05-01", isFinished: false)
+            switch state {
+            case "held": try await database.end(database.claim(job).lease, .hold, as: .held)
+            case "waiting":
+                let lease = try await database.claim(job).lease
+                #expect(
+                    try await database.imports.intend(
+                        1, lease: lease, fileName: "a.zip", sha256: Array(repeating: 1, count: 32)))
+                _ = try await database.imports.submitted(
+                    1, lease: lease, canvasID: "5", adopted: false, workflowState: "created", nextPollAt: Date())
+                try await database.end(lease, .await, as: .waiting)
+            default: break
+            }
+            let scans = try await database.pool.withTransaction { transaction in
+                // The tables are all but empty, and would be read whole for that.
+                try await transaction.execute("SET LOCAL enable_seqscan = off")
+                var counts: [Int64] = []
+                for _ in 0..<2 {
+                    let row = try await transaction.query(
+                        """
+                        SELECT pg_stat_get_xact_numscans('job_2020_05'::regclass) AS scans,
+                            drop_month_partitions(now() - interval '400 days') AS dropped
+                        """
+                    ).first
+                    counts.append(try #require(row).decode("scans"))
+                }
+                return counts
+            }
+            #expect(scans[0] == scans[1])
+            #expect(try await database.queries.job(job) != nil)
+        }
+    }
+
+    @Test func `old occurrences go in batches, but not a schedule's latest, nor one that is still to be decided`()
+        async throws
+    {
+        try await EngineDatabase.with { database in
+            var definition = ScheduleDefinition(cron: "0 3 * * *", timeZone: "UTC")
+            definition.catchUp = CatchUp(.each, window: 86_400)
+            let planned = { (days: Int) in Date(timeIntervalSince1970: 1_600_000_000 + Double(days) * 86_400) }
+            let store = ScheduleStore(database.pool)
+            for (slug, next) in [("a", 9), ("b", 1), ("c", 9)] {
+                try await store.put(
+                    slug, integration: database.integration, kind: .rosterSync, definition: definition,
+                    next: .init(planned: planned(next), start: planned(next)))
+            }
+            // A third of `c` is of today; `b` was set back behind its second.
+            try await database.pool.execute(
+                """
+                INSERT INTO occurrence (schedule_id, local_date, slot, planned_at, fired_at, outcome)
+                SELECT c.id, p.at::date, '03:00'::time, p.at, p.at, 'missed' FROM schedule c
+                CROSS JOIN LATERAL (SELECT \(planned(0))::timestamptz + n * interval '1 day' AS at FROM generate_series(0, 2) AS n
+                    UNION ALL SELECT now() - interval '1 day' WHERE c.slug = 'c') AS p
+                """)
+            let retention = RetentionStore(database.pool)
+            let age = Duration.seconds(31 * 86_400)
+            #expect(try await retention.pruneOccurrences(olderThan: age, limit: 4) == 4)
+            #expect(try await retention.pruneOccurrences(olderThan: age, limit: 4) == 2)
+            #expect(try await retention.pruneOccurrences(olderThan: age, limit: 4) == 0)
+            let left = try await database.pool.query(
+                """
+                SELECT c.slug || ' ' || to_char(o.planned_at, 'YYYY-MM') AS name FROM occurrence o
+                JOIN schedule c ON c.id = o.schedule_id WHERE o.planned_at < now() - interval '2 days'
+                ORDER BY c.slug, o.planned_at
+                """
+            ).map { try $0.decode("name", as: String.self) }
+            #expect(left == ["a 2020-09", "b 2020-09", "b 2020-09"])
         }
     }
 }

@@ -45,3 +45,37 @@ $$;
 -- The key that a job began with, so that it is taken again with the job. Null for one with a window, which is held whatever becomes of the job.
 ALTER TABLE job ADD COLUMN unique_key text, ADD COLUMN unique_scope text CHECK (unique_scope IN ('waiting', 'unfinished'));
 UPDATE job SET unique_key = k.key, unique_scope = k.scope FROM job_key k WHERE job.id = k.job_id AND k.scope <> 'window';
+
+-- As in V002, but a month that is kept is not read through each hour: what keeps it has a ticket, a poll to come, or is held, and is found by an index.
+-- Only a month in which none of these is found is read, to be sure, before it goes.
+CREATE OR REPLACE FUNCTION drop_month_partitions(before timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+    suffix text;
+    low uuid;
+    high uuid;
+    unfinished boolean;
+    parent text;
+    dropped integer := 0;
+BEGIN
+    FOR name IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                WHERE i.inhparent = 'job'::regclass AND c.relname ~ '^job_\d{4}_\d{2}$' LOOP
+        suffix := substring(name FROM '\d{4}_\d{2}$');
+        CONTINUE WHEN (to_date(suffix, 'YYYY_MM') + interval '1 month')::timestamp AT TIME ZONE 'UTC' > before;
+        low := uuid_floor(to_date(suffix, 'YYYY_MM')::timestamp AT TIME ZONE 'UTC');
+        high := uuid_floor((to_date(suffix, 'YYYY_MM') + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+        CONTINUE WHEN EXISTS (SELECT FROM outbox WHERE job_id >= low AND job_id < high);
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE next_poll_at IS NOT NULL)', 'sis_import_' || suffix) INTO unfinished;
+        CONTINUE WHEN unfinished;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE attention = ''held'')', name) INTO unfinished;
+        CONTINUE WHEN unfinished;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE state IN (''in_progress'', ''held''))', name) INTO unfinished;
+        CONTINUE WHEN unfinished;
+        FOREACH parent IN ARRAY ARRAY['job', 'step', 'attempt', 'artifact', 'sis_import'] LOOP
+            EXECUTE format('DROP TABLE IF EXISTS %I', parent || '_' || suffix);
+            dropped := dropped + 1;
+        END LOOP;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
