@@ -17,15 +17,19 @@ struct ManySchedulersTests {
         "America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata",
     ]
 
-    /// Eight schedulers, a clock that jumps through the nights around both changes of clocks, and a kill about each
-    /// second look: what is written down is what each zone's calculator plans, once, with a job each.
-    @Test(arguments: [
-        (from: "2026-03-07T00:00:00Z", to: "2026-03-09T12:00:00Z"),
-        (from: "2026-10-24T12:00:00Z", to: "2026-10-26T12:00:00Z"),
-    ])
-    func `eight schedulers that die at any time fire each occurrence once`(from: String, to: String) async throws {
-        let begin = try #require(ISO8601DateFormatter().date(from: from))
-        let end = try #require(ISO8601DateFormatter().date(from: to))
+    /// Two to fifty schedulers with a connection each, a clock that jumps through the nights around both changes of
+    /// clocks, and a kill about each second look: what is written down is what each zone's calculator plans, once, with
+    /// a job each.
+    @Test(
+        arguments: [
+            (from: "2026-03-07T00:00:00Z", to: "2026-03-09T12:00:00Z"),
+            (from: "2026-10-24T12:00:00Z", to: "2026-10-26T12:00:00Z"),
+        ], [2, 5, 50])
+    func `any number of schedulers that die at any time fire each occurrence once`(
+        period: (from: String, to: String), count: Int
+    ) async throws {
+        let begin = try #require(ISO8601DateFormatter().date(from: period.from))
+        let end = try #require(ISO8601DateFormatter().date(from: period.to))
         try await EngineDatabase.with { database in
             var expected: [String: [Date]] = [:]
             for (index, zone) in Self.zones.enumerated() {
@@ -45,8 +49,14 @@ struct ManySchedulersTests {
             }
             let clock = NIOLockedValueBox(begin)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for seed in 1...8 {
-                    group.addTask { try await lookUntilKilled(database, clock, end: end, seed: UInt64(seed)) }
+                for seed in 1...count {
+                    group.addTask {
+                        var configuration = database.configuration
+                        configuration.poolSize = 1
+                        try await PostgresPool.withPool(configuration, logger: EngineDatabase.logger) { pool in
+                            try await lookUntilKilled(pool, clock, end: end, seed: UInt64(seed))
+                        }
+                    }
                 }
                 while clock.withLockedValue(\.self) < end {
                     try await Task.sleep(for: .milliseconds(15))
@@ -70,10 +80,10 @@ struct ManySchedulersTests {
 
     /// Looks again and again; each second look is cancelled after a random time, as by a kill.
     private func lookUntilKilled(
-        _ database: EngineDatabase, _ clock: NIOLockedValueBox<Date>, end: Date, seed: UInt64
+        _ pool: PostgresPool, _ clock: NIOLockedValueBox<Date>, end: Date, seed: UInt64
     ) async throws {
         let service = SchedulerService(
-            database: database.pool, configuration: SchedulerConfiguration(batch: 3),
+            database: pool, configuration: SchedulerConfiguration(batch: 3),
             now: { clock.withLockedValue(\.self) }, logger: EngineDatabase.logger)
         var state = seed
         while true {
