@@ -14,16 +14,16 @@ extension NightTests {
     {
         let cluster = try await NightScene.shared.value.cluster
         try await cluster.start("worker", as: "resting")
-        try await eventually("one connection for each use") {
-            try await Self.connections(cluster) == ["consumer": 1, "publisher": 1]
-        }
+        let worker = try #require(await cluster.processIdentifier(of: "resting"))
+        let scheduler = try #require(await cluster.processIdentifier(of: "scheduler"))
+        // The short ones that only look come and go: at a moment without any there is nothing but these.
+        let all = ["\(worker)": ["consumer"], "\(scheduler)": ["dead letters", "publisher"]]
+        try await eventually("one connection for each use") { try await Self.connections(cluster) == all }
         try await cluster.rabbitMQ.kill()
         let log = cluster.folder + "/log/resting.log"
         try await eventually("it says that the broker is gone") {
             Self.count("Broker connection lost; reconnecting", in: log) == 1
         }
-        let worker = try #require(await cluster.processIdentifier(of: "resting"))
-        let scheduler = try #require(await cluster.processIdentifier(of: "scheduler"))
         let before = (try Self.processorSeconds(worker), try Self.processorSeconds(scheduler))
         let begun = ContinuousClock.now
         // The time itself is what is measured.
@@ -40,21 +40,22 @@ extension NightTests {
         }
         // Two lines for the outage, however long it lasted.
         #expect(Self.count("Broker connection lost; reconnecting", in: log) == 1)
-        try await eventually("one connection for each use again") {
-            try await Self.connections(cluster) == ["consumer": 1, "publisher": 1]
-        }
+        try await eventually("one connection for each use again") { try await Self.connections(cluster) == all }
         try await cluster.stop("resting")
     }
 
-    /// How many connections there are of each use; the short ones that only look are left out.
-    private static func connections(_ cluster: LocalCluster) async throws -> [String: Int] {
-        let listing = try await cluster.rabbitMQ.ctl(["list_connections", "client_properties"])
-        var counts: [String: Int] = [:]
-        for use in ["publisher", "consumer", "definitions", "migrate", "doctor"] {
-            let count = listing.components(separatedBy: "\"rosterline \(use) ").count - 1
-            if count > 0 { counts[use] = count }
+    /// What each process uses its connections for, whatever they are called: one without a name of ours is under "".
+    private static func connections(_ cluster: LocalCluster) async throws -> [String: [String]] {
+        let listing = try await cluster.rabbitMQ.ctl(["list_connections", "pid", "client_properties"])
+        var uses: [String: [String]] = [:]
+        for line in listing.components(separatedBy: "\n") where line.hasPrefix("<") {
+            // "rosterline", the use, and behind a host's name the process and a random part.
+            let name = line.components(separatedBy: "\"rosterline ").dropFirst().first?.prefix { $0 != "\"" } ?? ""
+            let words = name.split(separator: " ")
+            let process = words.last?.split(separator: "-").dropLast().last ?? ""
+            uses[String(process), default: []].append(words.dropLast().joined(separator: " "))
         }
-        return counts
+        return uses.mapValues { $0.sorted() }
     }
 
     private static func count(_ message: String, in file: String) -> Int {
