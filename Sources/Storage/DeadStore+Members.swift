@@ -63,7 +63,10 @@ extension DeadStore {
         guard written == 1 else { throw Self.noMember(member, of: group) }
         try await close(group)
         try await AuditStore(database).append(
-            AuditEntry(actor: actor, action: .deadDiscard, subject: member.subject, reason: reason))
+            AuditEntry(
+                actor: actor, action: .deadDiscard, subject: member.subject,
+                before: ["group": String(group), "discarded": "false"],
+                after: ["group": String(group), "discarded": "true"], reason: reason))
     }
 
     static func noMember(_ member: DeadMember, of group: Int64) -> StorageError {

@@ -224,6 +224,9 @@ struct DeadStoreTests {
             let rows = try await DeadStore(database.pool).steps(of: DeadScope(group: dead.id)).rows
             #expect(rows.map(\.step) == [two, one] && rows.map(\.note) == [nil, "Mine."])
             try await actions.discard(.step(one), of: dead.id, by: "m", reason: "r")
+            let discarded = try #require(try await actions.audit.rows(AuditFilter(action: .deadDiscard)).rows.first)
+            #expect(discarded.before == #"{"group": "\#(dead.id)", "discarded": "false"}"#)
+            #expect(discarded.after == #"{"group": "\#(dead.id)", "discarded": "true"}"#)
             #expect(try await DeadStore(database.pool).group(dead.id)?.isDiscarded == false)
             await #expect(throws: StorageError.self) {
                 try await actions.discard(.step(one), of: dead.id, by: "m", reason: "r")

@@ -86,6 +86,27 @@ struct ScheduleOperationsTests {
         }
     }
 
+    @Test func `the audit tells whether the schedule was paused before each action`() async throws {
+        try await EngineDatabase.with { database in
+            let id = try await put(database)
+            let actions = OperatorActions(database.pool)
+            let later = now.addingTimeInterval(86_400)
+            try await actions.pauseSchedule(id, until: nil, by: "dana", reason: "repairs", now: now)
+            try await actions.pauseSchedule(id, until: later, by: "dana", reason: "more", now: now)
+            #expect(try await actions.resumeSchedule(id, by: "dana", reason: nil, now: now.addingTimeInterval(60)))
+            _ = try await actions.runSchedule(id, guarded: .refuse, by: "dana", reason: nil)
+            let day = try #require(CivilDate("2025-10-08"))
+            _ = try await actions.backfillSchedule(
+                id, from: day, through: day, expected: nil, by: "dana", reason: nil, now: later)
+            let rows = try await actions.audit.rows(AuditFilter(subject: "schedule school/nightly/nightly")).rows
+            let free = #"{"paused": "false"}"#
+            #expect(
+                rows.reversed().map(\.before) == [
+                    free, #"{"paused": "true"}"#, #"{"until": "2025-10-11T12:00:00Z", "paused": "true"}"#, free, free,
+                ])
+        }
+    }
+
     @Test func `a backfill begins what never began, in order, one after the other`() async throws {
         try await EngineDatabase.with { database in
             let id = try await put(database)
