@@ -126,7 +126,7 @@ struct JobPage: Sendable {
         return latest.map { _, step in
             ProgressLine(
                 title: step.title, state: step.state, percent: step.percent,
-                hasBegun: step.startedAt != nil || step.percent > 0, reason: step.reason)
+                hasBegun: step.startedAt != nil || step.percent > 0, reason: step.explanation)
         }
     }
 

@@ -26,7 +26,7 @@ struct StepResponse: Encodable {
         title = StepKind(rawValue: view.kind)?.title ?? view.kind
         state = view.state.rawValue
         percent = view.percent
-        reason = view.reason
+        reason = view.explanation
         runAfter = APITime(view.runAfter)
         worker = view.worker
         failures = view.failures

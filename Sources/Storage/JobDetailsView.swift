@@ -23,7 +23,7 @@ package struct StepView: Sendable, Hashable {
     package let state: StepState
     /// 0 to 100; keeps its value when the step fails.
     package let percent: Int
-    /// A sentence for the operator about a wait, a rescue or an end.
+    /// A sentence for the operator about a wait, a rescue or an end, as it was written then.
     package let reason: String?
     package let runAfter: Date
     /// Who works on it now; nil unless it is running.
@@ -36,6 +36,11 @@ package struct StepView: Sendable, Hashable {
     package let errorMessage: String?
     package let startedAt: Date?
     package let finishedAt: Date?
+    /// Why a queued step has not begun, worked out at the look, with the reason; nil for other steps.
+    package var wait: String?
+
+    /// What to tell an operator about it now.
+    package var explanation: String? { wait ?? reason }
 }
 
 /// One try at a step.

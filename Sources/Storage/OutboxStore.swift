@@ -18,13 +18,15 @@ package struct OutboxStore: Sendable {
     }
 
     /// True of tickets `o` of which nothing may be started now.
-    static let isPaused: PostgresQuery = """
-        EXISTS (
-            SELECT FROM pause p WHERE (p.until IS NULL OR p.until > clock_timestamp()) AND CASE p.scope
-                WHEN 'institution' THEN p.target_id = o.institution_id
-                WHEN 'integration' THEN p.target_id = o.integration_id
-                WHEN 'queue' THEN p.target = o.kind
-                ELSE p.target = o.job_kind END)
+    static let isPaused: PostgresQuery = "EXISTS (SELECT FROM pause p WHERE \(pauseHolds))"
+
+    /// True of pauses `p` that hold ticket `o` now.
+    static let pauseHolds: PostgresQuery = """
+        (p.until IS NULL OR p.until > clock_timestamp()) AND CASE p.scope
+            WHEN 'institution' THEN p.target_id = o.institution_id
+            WHEN 'integration' THEN p.target_id = o.integration_id
+            WHEN 'queue' THEN p.target = o.kind
+            ELSE p.target = o.job_kind END
         """
 
     private static let isDue: PostgresQuery =

@@ -6,7 +6,7 @@ extension StatusQueries {
     /// The most attempts that are shown of one job, the latest; a step that needs more has long been parked.
     package static let mostAttempts = 200
 
-    /// Everything about a job, or nil if there is none. Five statements by primary key; they may see a running job at
+    /// Everything about a job, or nil if there is none. Six statements at most by primary key; they may see a running job at
     /// slightly different moments.
     package func details(of id: JobID) async throws -> JobDetailsView? {
         guard let job = try await job(id) else { return nil }
@@ -24,7 +24,7 @@ extension StatusQueries {
             FROM step s LEFT JOIN step_progress p ON p.job_id = s.job_id AND p.ordinal = s.ordinal
             WHERE s.job_id = \(id.uuid) ORDER BY s.ordinal
             """)
-        return try rows.map { row in
+        var steps = try rows.map { row in
             let state: String = try row.decode("state")
             return StepView(
                 ordinal: Int(try row.decode("ordinal", as: Int16.self)), kind: try row.decode("kind"),
@@ -37,6 +37,13 @@ extension StatusQueries {
                 errorMessage: try row.decode("error_message"), startedAt: try row.decode("started_at"),
                 finishedAt: try row.decode("finished_at"))
         }
+        guard steps.contains(where: { $0.state == .queued }) else { return steps }
+        let waits = try await waits(of: id)
+        for index in steps.indices where steps[index].state == .queued {
+            guard let (wait, readAt) = waits[steps[index].ordinal] else { continue }
+            steps[index].wait = wait.explanation(stored: steps[index].reason, at: readAt)
+        }
+        return steps
     }
 
     /// Numbers by name; what is no whole number is left out, since an older or newer program may have written more.

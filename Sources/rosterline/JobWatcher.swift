@@ -46,7 +46,7 @@ struct JobWatcher {
         for row in Self.table(details) { print(row) }
         if let line = Self.issues(details) { print("\n\(line)") }
         for step in details.steps {
-            if let reason = step.reason, !reason.isEmpty { print("\n\(step.title): \(reason)") }
+            if let reason = step.explanation, !reason.isEmpty { print("\n\(step.title): \(reason)") }
             if let message = step.errorMessage { print("\n\(step.title) failed (\(step.errorCode ?? "")): \(message)") }
         }
     }

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Jobs
 import Postgres
+import Storage
 import TestSupport
 import Testing
 
@@ -30,6 +31,19 @@ struct JobsRouteTests {
                 _ = try await rows.job(integration)
             }
             #expect(seen == expected)
+        }
+    }
+
+    @Test func `why a queued step has not begun stands in the API and on the page`() async throws {
+        try await StatusFixture.with { fixture in
+            let integration = try await SampleRows(database: fixture.pool).integration()
+            let id = try await JobStore(fixture.pool).begin(.rosterSync, integration: integration, postedBy: "test")
+            try await PauseStore(fixture.pool).pause(.kind, "roster_sync", until: nil, reason: "Repairs.", by: "dana")
+            let sentence = "Waits: kind roster_sync is paused until somebody resumes it: Repairs."
+            let answer = try await fixture.get("/api/v1/jobs/\(id)")
+            let steps = try #require(answer.json["steps"] as? [[String: Any]])
+            #expect(steps.map { $0["reason"] as? String } == [sentence, nil, nil])
+            #expect(try await fixture.get("/jobs/\(id)").text.contains(#"<p class="reason">\#(sentence)</p>"#))
         }
     }
 
