@@ -10,12 +10,17 @@ enum BrokerFaults {
     /// The broker is killed again and again, and is away while many jobs begin.
     static let outages = Scenario(4, "broker killed, broker down") { trial in
         let isLong = trial.size == .long
-        let integration = try await trial.addIntegration(work: ToyWork(isLong ? 10...200 : 10...60))
+        let integration = try await trial.addIntegration(work: ToyWork(isLong ? 10...200 : 100...300))
         try await trial.startScheduler()
         try await trial.startWorkers(isLong ? 4 : 2, slots: 4)
-        try await trial.begin(isLong ? 3_000 : 60, integration)
         for _ in 0..<(isLong ? 3 : 1) {
-            try await Task.sleep(for: isLong ? .seconds(20) : .milliseconds(500))
+            // More than they can do until the kill.
+            try await trial.begin(isLong ? 3_500 : 60, integration)
+            let some = try await trial.unfinished() - (isLong ? 500 : 10)
+            try await trial.wait("jobs are being done", within: .seconds(60)) { try await trial.unfinished() < some }
+            if isLong { try await Task.sleep(for: .seconds(trial.random(5..<16))) }
+            let left = try await trial.unfinished()
+            trial.expect(left > 0, "nothing was under way when the broker was killed")
             try await trial.stage.rabbitMQ.kill()
             trial.countFault()
             if isLong { try await trial.stage.rabbitMQ.restart() }
@@ -23,7 +28,7 @@ enum BrokerFaults {
         if isLong { try await trial.stage.rabbitMQ.kill() }
         trial.countFault()
         let chains = try await beginChains(trial, isLong ? 1_000 : 10, of: 5, integration)
-        try await expectIdle(trial, for: isLong ? .seconds(60) : .seconds(3))
+        try await expectIdle(trial, for: isLong ? .seconds(300) : .seconds(3))
         try await trial.stage.rabbitMQ.restart()
         try await trial.waitForEnd(within: .seconds(isLong ? 300 : 60))
         let events = try await trial.history.events()

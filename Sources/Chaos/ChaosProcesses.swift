@@ -5,6 +5,7 @@ import LocalServers
 package actor ChaosProcesses {
     private let logs: String
     private var running: [String: LocalServerProcess] = [:]
+    private var ended: [String] = []
 
     init(logs: String) {
         self.logs = logs
@@ -22,7 +23,9 @@ package actor ChaosProcesses {
 
     /// SIGKILL: no time for anything.
     func kill(_ name: String) async throws {
-        try await running.removeValue(forKey: name)?.kill()
+        guard let process = running.removeValue(forKey: name) else { return }
+        if await !process.isRunning { ended.append(name) }
+        try await process.kill()
     }
 
     /// Sends a signal and does not wait.
@@ -45,11 +48,13 @@ package actor ChaosProcesses {
         }
     }
 
-    /// Those that have ended by themselves; they are forgotten.
+    /// Those that have ended by themselves, also those that somebody meant to kill; they are forgotten.
     func takeEnded() async -> [String] {
-        var ended: [String] = []
-        for (name, process) in running where await !process.isRunning { ended.append(name) }
-        for name in ended { running[name] = nil }
+        for (name, process) in running where await !process.isRunning {
+            running[name] = nil
+            ended.append(name)
+        }
+        defer { ended = [] }
         return ended.sorted()
     }
 

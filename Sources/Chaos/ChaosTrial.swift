@@ -104,6 +104,7 @@ package final class ChaosTrial: Sendable {
             }
             await collect()
             await processes.killAll()
+            for name in await processes.takeEnded() { expect(false, "\(name) ended by itself; see its log") }
             group.cancelAll()
         }
     }
@@ -130,6 +131,9 @@ package final class ChaosTrial: Sendable {
     func countFault(_ count: Int = 1) {
         state.withLockedValue { $0.result.faults += count }
     }
+
+    /// Faults so far.
+    var faults: Int { state.withLockedValue(\.result.faults) }
 
     /// Jobs of this integration may end so.
     func allow(_ states: Set<String>, for integration: Int64) {
@@ -165,7 +169,6 @@ extension ChaosTrial {
     /// Reads the history and the tables, and judges them.
     private func collect() async {
         do {
-            for name in await processes.takeEnded() { expect(false, "\(name) ended by itself; see its log") }
             let events = try await patiently { try await history.events() }
             let endings = try await jobEndings()
             let tickets = try await patiently { try await count("SELECT count(*)::int FROM outbox") }

@@ -10,18 +10,21 @@ enum DatabaseFaults {
         let isLong = trial.size == .long
         let integration = try await trial.addIntegration(work: ToyWork(isLong ? 10...300 : 20...200))
         let parts = try await trial.addIntegration("parts", work: ToyWork(isLong ? 10...300 : 20...200, parts: 3))
-        try await trial.startScheduler()
+        // So seldom does the dispatcher look unasked, so that it is the notices that jobs go by.
+        try await trial.startScheduler(settings: ["DISPATCHER_INTERVAL_SECONDS": "60"])
         try await trial.startWorkers(isLong ? 4 : 2, slots: 4)
-        try await trial.begin(isLong ? 6_000 : 120, integration)
+        try await trial.begin(isLong ? 6_000 : 300, integration)
         try await trial.begin(isLong ? 500 : 20, parts)
         try await trial.hurt(every: isLong ? .seconds(10) : .milliseconds(900), within: .seconds(isLong ? 400 : 60)) {
             number in
             trial.countFault()
+            let left = (try? await trial.unfinished()) ?? 0
+            trial.expect(number > 2 || left > 0, "nothing was under way at fault \(number)")
             switch number {
             case 1:
                 try await trial.stage.postgres.kill()
                 try await trial.stage.postgres.restart()
-            case 3:
+            case 2:
                 // As in a failover: the address answers, and nobody is there.
                 try await freeze(trial, for: isLong ? .seconds(60) : .milliseconds(2500))
             default:
@@ -32,9 +35,16 @@ enum DatabaseFaults {
                     """)
             }
         }
+        trial.expect(trial.faults > 2, "all was done before the server had been killed and frozen")
         // Whoever listens hears again: a job is taken without waiting for a look.
-        try await trial.begin(1, integration)
-        try await trial.waitForEnd(within: .seconds(30))
+        for _ in 0..<5 {
+            try await trial.begin(1, integration)
+            let time = try await trial.wait("a new job ends", within: .seconds(60)) {
+                try await trial.unfinished() == 0
+            }
+            trial.expect(
+                (time ?? .zero) < .seconds(isLong ? 5 : 30), "a new job took \(time ?? .zero): nobody hears notices")
+        }
     }
 
     private static func freeze(_ trial: ChaosTrial, for time: Duration) async throws {

@@ -41,6 +41,34 @@ enum FairnessFaults {
         // decide a ratio of milliseconds; without turns the others would wait some twenty seconds in it.
         trial.expect(flooded <= max(2 * solo, isLong ? 0.1 : 10), "the others wait more than twice as long: \(words)")
         try await trial.waitForEnd(within: .seconds(isLong ? 1200 : 60))
+        try await shareByWeight(trial, isLong ? 3_000 : 300, work)
+    }
+
+    /// Two without a limit, of which nothing keeps slots free: as long as both wait, they go on by their weights.
+    private static func shareByWeight(_ trial: ChaosTrial, _ count: Int, _ work: ToyWork) async throws {
+        let light = try await trial.addIntegration("light", work: work)
+        let heavy = try await trial.addIntegration("heavy", work: work)
+        try await trial.pool.execute("UPDATE institution SET weight = 3 WHERE slug = 'heavy'")
+        let pauses = PauseStore(trial.pool)
+        let queue = StepKind.extract.rawValue
+        try await pauses.pause(.queue, queue, until: nil, reason: "Until both stand in line.", by: "chaos")
+        // In the order of their begins, the light one's jobs would all go first.
+        try await trial.begin(count, light)
+        try await trial.begin(count, heavy)
+        trial.expect(try await pauses.resume(.queue, queue), "the pause is gone")
+        try await trial.waitForEnd(within: .seconds(120))
+        let began = try await trial.count(
+            """
+            SELECT count(*)::int FROM step s JOIN job j ON j.id = s.job_id
+            WHERE j.integration_id = \(light) AND s.started_at <= (
+                SELECT percentile_disc(0.9) WITHIN GROUP (ORDER BY h.started_at) FROM step h
+                JOIN job k ON k.id = h.job_id WHERE k.integration_id = \(heavy))
+            """)
+        let ratio = 0.9 * Double(count) / Double(max(began, 1))
+        trial.note("weights 3 and 1 shared the slots \(Double(Int(ratio * 100)) / 100) to 1")
+        // In the short form what stood at the broker first is a good part of all.
+        trial.expect(
+            ratio > (trial.size == .long ? 2 : 1.5) && ratio < 4.5, "weights 3 and 1 shared the slots \(ratio) to 1")
     }
 
     private static func pause(_ trial: ChaosTrial) async throws {

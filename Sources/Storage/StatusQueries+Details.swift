@@ -6,8 +6,8 @@ extension StatusQueries {
     /// The most attempts that are shown of one job, the latest; a step that needs more has long been parked.
     package static let mostAttempts = 200
 
-    /// Everything about a job, or nil if there is none. Six statements at most by primary key; they may see a running job at
-    /// slightly different moments.
+    /// Everything about a job, or nil if there is none. Six statements at most by primary key; they may see a running
+    /// job at slightly different moments.
     package func details(of id: JobID) async throws -> JobDetailsView? {
         guard let job = try await job(id) else { return nil }
         return JobDetailsView(

@@ -43,7 +43,8 @@ END
 $$;
 
 -- The key that a job began with, so that it is taken again with the job. Null for one with a window, which is held whatever becomes of the job.
-ALTER TABLE job ADD COLUMN unique_key text, ADD COLUMN unique_scope text CHECK (unique_scope IN ('waiting', 'unfinished'));
+ALTER TABLE job ADD COLUMN unique_key text, ADD COLUMN unique_scope text;
+COMMENT ON COLUMN job.unique_scope IS '`waiting` or `unfinished`. Without a check: each statement would have to read it.';
 UPDATE job SET unique_key = k.key, unique_scope = k.scope FROM job_key k WHERE job.id = k.job_id AND k.scope <> 'window';
 
 -- As in V002, but a month that is kept is not read through each hour: what keeps it has a ticket, a poll to come, or is held, and is found by an index.
