@@ -29,6 +29,11 @@ static const unsigned char v005_bytes[] = {
 #embed "../../schemas/migrations/V005_bells_and_months.sql"
 };
 
+static const char v006_path[] = "schemas/migrations/V006_turns.sql";
+static const unsigned char v006_bytes[] = {
+#embed "../../schemas/migrations/V006_turns.sql"
+};
+
 static const char web_layout_html_path[] = "Sources/StatusAPI/Web/layout.html";
 static const unsigned char web_layout_html_bytes[] = {
 #embed "../StatusAPI/Web/layout.html"
@@ -110,6 +115,7 @@ static const asset assets[] = {
     EMBEDDED(v003),
     EMBEDDED(v004),
     EMBEDDED(v005),
+    EMBEDDED(v006),
     EMBEDDED(web_layout_html),
     EMBEDDED(web_jobs_html),
     EMBEDDED(web_job_html),

@@ -66,9 +66,9 @@ enum FairnessFaults {
             """)
         let ratio = 0.9 * Double(count) / Double(max(began, 1))
         trial.note("weights 3 and 1 shared the slots \(Double(Int(ratio * 100)) / 100) to 1")
-        // In the short form what stood at the broker first is a good part of all.
-        trial.expect(
-            ratio > (trial.size == .long ? 2 : 1.5) && ratio < 4.5, "weights 3 and 1 shared the slots \(ratio) to 1")
+        // Workers begin what stood at the broker in no strict order, and in the short form that is a good part of all.
+        let bounds = trial.size == .long ? 2.5..<3.6 : 2..<4.5
+        trial.expect(bounds.contains(ratio), "weights 3 and 1 shared the slots \(ratio) to 1")
     }
 
     private static func pause(_ trial: ChaosTrial) async throws {

@@ -61,7 +61,7 @@ enum WorkerFaults {
         // What waits inside the frozen process stays there until the broker misses its heartbeats, or until it is rung
         // for again: in the short form there is no time for that.
         // And one worker is left: what is rescued must not stand behind a minute of its work at the broker.
-        var settings = ["DISPATCHER_WINDOW": "32"]
+        var settings = ["DISPATCHER_WINDOW": "24"]
         if !isLong { settings["MAINTENANCE_PATIENCE_SECONDS"] = "2" }
         try await trial.startScheduler(settings: settings)
         for index in 1...3 { try await trial.startWorker("worker\(index)", slots: 4, prefetch: isLong ? 64 : 1) }

@@ -261,7 +261,8 @@ package struct DispatcherService: Service {
             }
         }
         return try await database.withTransaction { transaction in
-            guard let backlog = try await OutboxStore(transaction).takeTurn(limit: configuration.batch) else {
+            // One more than a batch, so that who gets all of it is not thought to be through.
+            guard let backlog = try await OutboxStore(transaction).takeTurn(limit: configuration.batch + 1) else {
                 return []
             }
             let room = min(configuration.batch, configuration.window - backlog.inFlight)

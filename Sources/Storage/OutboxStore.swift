@@ -68,7 +68,10 @@ package struct OutboxStore: Sendable {
         package let bucket: Bucket?
         /// Tickets that are due, counted up to the limit asked for.
         package let due: Int
+        /// When its last turn ended; the earliest goes first.
         package let servedAt: Date
+        /// Steps left of a turn that was broken off; 0 if the next one is whole.
+        package let turnLeft: Int
 
         /// A token bucket.
         package struct Bucket: Sendable, Hashable {
@@ -87,7 +90,7 @@ package struct OutboxStore: Sendable {
 
         package init(
             institution: Int64, weight: Int = 1, room: Int? = nil, bucket: Bucket? = nil, due: Int,
-            servedAt: Date = .distantPast
+            servedAt: Date = .distantPast, turnLeft: Int = 0
         ) {
             self.institution = institution
             self.weight = weight
@@ -95,6 +98,7 @@ package struct OutboxStore: Sendable {
             self.bucket = bucket
             self.due = due
             self.servedAt = servedAt
+            self.turnLeft = turnLeft
         }
     }
 
@@ -131,7 +135,7 @@ package struct OutboxStore: Sendable {
         SELECT w.institution_id, n.weight::int, n.concurrent_steps - CASE WHEN n.concurrent_steps IS NOT NULL THEN (
                 SELECT count(*) FROM outbox r WHERE r.institution_id = w.institution_id AND r.rung_at IS NOT NULL)::int END,
             n.steps_per_minute, coalesce(n.burst, n.steps_per_minute), l.tokens,
-            greatest(l.refilled_at, '1970-01-01 00:00:00+00'), greatest(l.served_at, '1970-01-01 00:00:00+00'), d.due,
+            greatest(l.refilled_at, '1970-01-01 00:00:00+00'), greatest(l.served_at, '1970-01-01 00:00:00+00'), l.turn_left, d.due,
             (SELECT count(*) FROM outbox WHERE rung_at IS NOT NULL)::int AS in_flight, clock_timestamp() AS read_at
         FROM open_lane w JOIN institution n ON n.id = w.institution_id JOIN lane l ON l.institution_id = n.id
         CROSS JOIN LATERAL (
@@ -147,11 +151,11 @@ package struct OutboxStore: Sendable {
 
     private static func backlog(_ rows: PostgresRows) throws -> Backlog {
         try rows.reduce(into: Backlog()) { backlog, row in
-            let (id, weight, room, perMinute, burst, tokens, refilledAt, servedAt, due, inFlight, readAt) =
+            let (id, weight, room, perMinute, burst, tokens, refilledAt, servedAt, turnLeft, due, inFlight, readAt) =
                 try row.decode(
                     (
                         Int64.self, Int.self, Int?.self, Int?.self, Int?.self, Double.self, Date.self, Date.self,
-                        Int.self, Int.self, Date.self
+                        Int16.self, Int.self, Int.self, Date.self
                     ))
             backlog.inFlight = inFlight
             backlog.readAt = readAt
@@ -162,7 +166,7 @@ package struct OutboxStore: Sendable {
             backlog.lanes.append(
                 Lane(
                     institution: id, weight: weight, room: room.map { max(0, $0) }, bucket: bucket, due: due,
-                    servedAt: servedAt))
+                    servedAt: servedAt, turnLeft: Int(turnLeft)))
         }
     }
 
@@ -175,11 +179,17 @@ package struct OutboxStore: Sendable {
         package let count: Int
         /// What is left in its bucket; nil if it has none.
         package let tokens: Double?
+        /// Whether a turn of its has ended by this, so that it goes behind all who have waited longer.
+        package let endsTurn: Bool
+        /// What is left of the turn that this breaks off; 0 if the next one is whole.
+        package let turnLeft: Int
 
-        package init(institution: Int64, count: Int, tokens: Double?) {
+        package init(institution: Int64, count: Int, tokens: Double?, endsTurn: Bool = true, turnLeft: Int = 0) {
             self.institution = institution
             self.count = count
             self.tokens = tokens
+            self.endsTurn = endsTurn
+            self.turnLeft = turnLeft
         }
     }
 
@@ -201,6 +211,7 @@ package struct OutboxStore: Sendable {
     /// and writes the buckets down. Served by `outbox_waiting`. Kinds that this version does not know are left to one
     /// that does.
     ///
+    /// - Parameter grants: in the order in which the institutions go behind each other.
     /// - Returns: institutions taking turns.
     package func reserve(_ grants: [Grant], dispatcher: Int64) async throws -> [RungTicket] {
         try await database.query(Self.reservation(grants, dispatcher: dispatcher)).map(Self.ticket)
@@ -217,7 +228,9 @@ package struct OutboxStore: Sendable {
         """
         WITH granted AS (
             SELECT * FROM unnest(\(grants.map(\.institution))::bigint[], \(grants.map(\.count))::bigint[],
-                \(grants.map(\.tokens))::double precision[]) AS g (institution_id, count, tokens)
+                \(grants.map(\.tokens))::double precision[], \(grants.map(\.endsTurn))::boolean[],
+                \(grants.map { Int16($0.turnLeft) })::smallint[])
+                WITH ORDINALITY AS g (institution_id, count, tokens, ends_turn, turn_left, place)
         ), chosen AS (
             SELECT t.job_id, t.ordinal, row_number() OVER (PARTITION BY g.institution_id ORDER BY t.priority, t.due_at)
                 AS turn
@@ -233,7 +246,9 @@ package struct OutboxStore: Sendable {
                 ORDER BY o.priority, o.due_at LIMIT g.count
             ) AS t
         ), served AS (
-            UPDATE lane SET served_at = clock_timestamp(), tokens = coalesce(g.tokens, lane.tokens),
+            UPDATE lane SET turn_left = g.turn_left, served_at = CASE WHEN g.ends_turn
+                    THEN statement_timestamp() + g.place * interval '1 microsecond' ELSE lane.served_at END,
+                tokens = coalesce(g.tokens, lane.tokens),
                 refilled_at = CASE WHEN g.tokens IS NULL THEN lane.refilled_at ELSE clock_timestamp() END
             FROM granted g WHERE lane.institution_id = g.institution_id
         ), reserved AS (

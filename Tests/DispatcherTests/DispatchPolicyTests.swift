@@ -31,6 +31,53 @@ import Testing
         #expect(counts([lane(1, due: 900, weight: 3), lane(2, due: 900, weight: 1)], batch: 400) == [1: 300, 2: 100])
     }
 
+    /// Weighted round-robin by the book: of two who always have something waiting, neither is a turn ahead by more
+    /// than one, however the looks are cut.
+    @Test func `however few each look may ring, the shares are those of the weights`() {
+        var generator = SeededGenerator(state: 5)
+        for _ in 0..<200 {
+            let weights = (0..<Int.random(in: 2...6, using: &generator)).map { _ in
+                Int.random(in: 1...12, using: &generator)
+            }
+            var lanes = weights.enumerated().map { lane(Int64($0), due: 1_000_000, weight: $1) }
+            let most = [1, 2, 7, 40][Int.random(in: 0...3, using: &generator)]
+            var served = weights.map { _ in 0 }
+            for look in 1...300 {
+                let grants = DispatchPolicy.grants(lanes, batch: .random(in: 1...most, using: &generator), now: now)
+                for (place, grant) in grants.enumerated() {
+                    let index = Int(grant.institution)
+                    served[index] += grant.count
+                    lanes[index] = follow(lanes[index], grant, look: look, place: place)
+                }
+                let turns = zip(served, weights).map { Double($0) / Double($1) }
+                #expect((turns.max() ?? 0) - (turns.min() ?? 0) <= 1)
+            }
+        }
+    }
+
+    /// What a look leaves behind, as the database keeps it.
+    private func follow(_ lane: OutboxStore.Lane, _ grant: OutboxStore.Grant, look: Int, place: Int)
+        -> OutboxStore.Lane
+    {
+        OutboxStore.Lane(
+            institution: lane.institution, weight: lane.weight, due: lane.due,
+            servedAt: grant.endsTurn ? now.addingTimeInterval(Double(look) + Double(place) / 1000) : lane.servedAt,
+            turnLeft: grant.turnLeft)
+    }
+
+    @Test func `a turn that a limit breaks off goes on, one whose steps are all rung is over`() {
+        func grant(due: Int, room: Int? = nil, turnLeft: Int = 0, weight: Int = 5) -> OutboxStore.Grant? {
+            let lane = OutboxStore.Lane(institution: 1, weight: weight, room: room, due: due, turnLeft: turnLeft)
+            return DispatchPolicy.grants([lane], batch: 50, now: now).first
+        }
+        typealias Grant = OutboxStore.Grant
+        #expect(grant(due: 9, room: 2) == Grant(institution: 1, count: 2, tokens: nil, endsTurn: false, turnLeft: 3))
+        #expect(grant(due: 9, room: 2, turnLeft: 3)?.turnLeft == 1)
+        #expect(grant(due: 9, room: 4, turnLeft: 3) == Grant(institution: 1, count: 4, tokens: nil, turnLeft: 4))
+        #expect(grant(due: 2) == Grant(institution: 1, count: 2, tokens: nil))
+        #expect(grant(due: 9, room: 1, turnLeft: 4, weight: 2)?.turnLeft == 1, "the weight was lowered meanwhile")
+    }
+
     @Test func `what one cannot use goes to the others`() {
         let lanes = [lane(1, due: 10), lane(2, due: 900, room: 20), lane(3, due: 900)]
         #expect(counts(lanes, batch: 300) == [1: 10, 2: 20, 3: 270])

@@ -96,6 +96,29 @@ struct DispatcherTests {
         }
     }
 
+    @Test(arguments: [1, 2, 5]) func `the weights hold however few steps each look may ring`(room: Int) async throws {
+        try await withDispatcher { database, _, _, publisher, _ in
+            let store = IntegrationStore(database.pool)
+            let heavy = try await store.put(institution: "heavy", name: "Heavy")
+            try await database.pool.execute(
+                "UPDATE institution SET weight = CASE id WHEN \(heavy) THEN 3 ELSE 1 END, concurrent_steps = NULL")
+            let other = try await store.put(
+                integration: "sync", name: "Sync", institution: heavy,
+                settings: EngineDatabase.settings(canvas: "http://127.0.0.1:1"))
+            for integration in [database.integration, other] {
+                try await database.jobs.begin(
+                    (0..<40).map { _ in JobRequest(.rosterSync, integration: integration, postedBy: "test") })
+            }
+            let dispatcher = dispatcher(database, publisher, batch: room)
+            var rung = 0
+            while rung < 40 { rung += try await dispatcher.ringBatch() }
+            let ofHeavy = try await database.pool.query(
+                "SELECT count(*)::int FROM outbox WHERE rung_at IS NOT NULL AND institution_id = \(heavy)")
+            #expect(rung == 40)
+            #expect(try #require(ofHeavy.first).decode(at: 0, as: Int.self) == 30)
+        }
+    }
+
     @Test func `without a broker every bell stays`() async throws {
         try await EngineDatabase.with { database in
             let job = try await database.begin()
