@@ -107,7 +107,7 @@ enum BrokerFaults {
             alarmed < max(3 * calm, isLong ? 0.05 : 2),
             "a job begins in \(alarmed) s under the alarm, else in \(calm) s")
         try await trial.wait("consumers go on", within: .seconds(20)) { try await completed(trial) > done }
-        if isLong { try await Task.sleep(for: .seconds(60)) }
+        if isLong { try await Task.sleep(for: .seconds(180)) }
         try await trial.stage.rabbitMQ.setMemoryAlarm(on: false)
         try await trial.waitForEnd(within: .seconds(60))
         trial.expect(
@@ -180,7 +180,7 @@ enum BrokerFaults {
     /// A step longer than the broker's patience with a delivery.
     static let patience = Scenario(7, "consumer_timeout shorter than a job") { trial in
         let isLong = trial.size == .long
-        let (limit, tick, work) = isLong ? (60_000, 10_000, 150_000) : (8_000, 1_000, 12_000)
+        let (limit, tick, work) = isLong ? (60_000, 10_000, 300_000) : (8_000, 1_000, 12_000)
         let rabbitMQ = trial.stage.rabbitMQ
         try await setPatience(rabbitMQ, limit: limit, tick: tick)
         trial.countFault()
@@ -189,7 +189,7 @@ enum BrokerFaults {
         try await trial.startWorkers(2, slots: 4, lease: trial.pace.safeLease)
         // More than there are slots: doorbells that wait inside a busy worker must not grow old there either.
         try await trial.begin(12, integration)
-        try await trial.waitForEnd(within: .seconds(isLong ? 400 : 40))
+        try await trial.waitForEnd(within: .seconds(isLong ? 700 : 40))
         try await setPatience(rabbitMQ, limit: 1_800_000, tick: 60000)
         let figures = HistoryFigures(of: try await trial.history.events())
         trial.expect(figures.claims == 12, "12 steps were claimed \(figures.claims) times")
