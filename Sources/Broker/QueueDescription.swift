@@ -32,6 +32,29 @@ package struct QueueDescription: Sendable, Hashable {
         return argument ?? settings[name]
     }
 
+    /// The queues by what the broker has in its own tables, where that is certain: a queue tells of itself every five
+    /// seconds, and of a new policy only the second time.
+    ///
+    /// - Parameters:
+    ///   - queues: as they told of themselves.
+    ///   - assigned: the virtual host's queues without what they told, which names the policy that applies to each; by
+    ///     no version's documentation, so it is believed only where it names one.
+    ///   - policies: all of the virtual host.
+    package static func refreshed(
+        _ queues: [QueueDescription], assigned: [QueueDescription], policies: [BrokerPolicy]
+    ) -> [QueueDescription] {
+        guard policies.isEmpty || assigned.contains(where: { $0.policy != nil }) else { return queues }
+        return queues.map { queue in
+            guard let now = assigned.first(where: { $0.name == queue.name }) else { return queue }
+            let policy = policies.first { $0.name == now.policy }
+            // One that is gone from one answer and not yet from the other says nothing.
+            guard policy != nil || now.policy == nil else { return queue }
+            return QueueDescription(
+                name: queue.name, type: queue.type, policy: policy?.name, settings: policy?.settings ?? [:],
+                arguments: queue.arguments)
+        }
+    }
+
     /// The columns of the management API that are needed, for its parameter `columns`.
     package static let columns = "name,type,arguments,policy,effective_policy_definition"
 

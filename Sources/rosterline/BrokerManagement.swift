@@ -38,25 +38,43 @@ struct BrokerManagement: Sendable {
         self.http = http
     }
 
-    /// The queues of these names, as they are now; those that are missing are left out.
+    /// The queues of these names; those that are missing are left out. A change of policy is seen at once, unless there
+    /// are operator policies or the user may not read policies: then up to ten seconds later.
     /// - Throws: `ManagementError`, `CurlError`, or `DecodingError`.
     func queues(named names: [String]) async throws -> [QueueDescription] {
         var found: [QueueDescription] = []
         for name in names {
-            let request = HTTPRequest(
-                method: .get, scheme: scheme, authority: authority,
-                path: "\(path)/api/queues/\(Self.escaped(virtualHost))/\(Self.escaped(name))?columns="
-                    + QueueDescription.columns,
-                headerFields: [.authorization: authorization, .accept: "application/json"])
-            let response = try await http.send(request)
-            let body = try await response.collect(upTo: Self.answerLimitBytes)
-            switch response.head.status.code {
-            case 200: found += try QueueDescription.decode(listing: [UInt8(ascii: "[")] + body + [UInt8(ascii: "]")])
-            case 404: continue
-            default: throw ManagementError(status: response.head.status.code)
+            do {
+                let body = try await get("queues", "/\(Self.escaped(name))?columns=\(QueueDescription.columns)")
+                found += try QueueDescription.decode(listing: [UInt8(ascii: "[")] + body + [UInt8(ascii: "]")])
+            } catch let error as ManagementError where error.status == 404 {
+                continue
             }
         }
-        return found
+        return (try? await refreshed(found)) ?? found
+    }
+
+    private func refreshed(_ queues: [QueueDescription]) async throws -> [QueueDescription] {
+        guard try await policies("operator-policies").isEmpty else { return queues }
+        let assigned = try await get("queues", "?disable_stats=true&columns=\(QueueDescription.columns)")
+        return QueueDescription.refreshed(
+            queues, assigned: try QueueDescription.decode(listing: assigned), policies: try await policies("policies"))
+    }
+
+    private func policies(_ what: String) async throws -> [BrokerPolicy] {
+        try BrokerPolicy.decode(listing: String(decoding: try await get(what), as: UTF8.self))
+    }
+
+    /// What the API answers of the virtual host.
+    private func get(_ what: String, _ rest: String = "") async throws -> [UInt8] {
+        let request = HTTPRequest(
+            method: .get, scheme: scheme, authority: authority,
+            path: "\(path)/api/\(what)/\(Self.escaped(virtualHost))\(rest)",
+            headerFields: [.authorization: authorization, .accept: "application/json"])
+        let response = try await http.send(request)
+        let body = try await response.collect(upTo: Self.answerLimitBytes)
+        guard response.head.status.code == 200 else { throw ManagementError(status: response.head.status.code) }
+        return body
     }
 
     private static func escaped(_ name: String) -> String {

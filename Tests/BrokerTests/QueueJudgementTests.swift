@@ -20,6 +20,28 @@ import Testing
         return QueueDescription(name: topology.deadQueue, type: "quorum", settings: settings)
     }
 
+    @Test func `the broker's own tables go before what a queue told of itself, where they are certain`() {
+        let told = [Self.step(), Self.dead()]
+        let short = BrokerPolicy(name: "all", pattern: ".*", priority: 99, settings: ["message-ttl": 1000])
+        func refresh(_ policy: String?, of policies: [BrokerPolicy]) -> [String?] {
+            let assigned = told.map { QueueDescription(name: $0.name, type: "quorum", policy: policy) }
+            return QueueDescription.refreshed(told, assigned: assigned, policies: policies).map { queue in
+                queue == told.first { $0.name == queue.name } ? "as told" : queue.policy
+            }
+        }
+        #expect(refresh("all", of: [short] + Self.topology.policies) == ["all", "all"])
+        #expect(refresh(nil, of: []) == [nil, nil])
+        #expect(refresh(nil, of: [short]) == ["as told", "as told"], "a version that names no policy here")
+        #expect(refresh("gone", of: [short]) == ["as told", "as told"])
+        let one = QueueDescription(name: Self.queue, type: "quorum", policy: "all")
+        let refreshed = QueueDescription.refreshed(told, assigned: [one], policies: [short])
+        #expect(
+            refreshed == [
+                QueueDescription(name: Self.queue, type: "quorum", policy: "all", settings: ["message-ttl": 1000]),
+                told[1],
+            ])
+    }
+
     @Test(arguments: BrokerCapabilities.recorded)
     func `under our own policies nothing is wrong, with any version`(version: BrokerVersion) throws {
         let capabilities = try #require(BrokerCapabilities(version: version.description))
