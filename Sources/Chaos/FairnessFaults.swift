@@ -57,16 +57,17 @@ enum FairnessFaults {
         try await trial.begin(count, heavy)
         trial.expect(try await pauses.resume(.queue, queue), "the pause is gone")
         try await trial.waitForEnd(within: .seconds(120))
+        // Up to the middle, as a worker that the machine lets wait holds the last of both kinds back.
         let began = try await trial.count(
             """
             SELECT count(*)::int FROM step s JOIN job j ON j.id = s.job_id
             WHERE j.integration_id = \(light) AND s.started_at <= (
-                SELECT percentile_disc(0.9) WITHIN GROUP (ORDER BY h.started_at) FROM step h
+                SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY h.started_at) FROM step h
                 JOIN job k ON k.id = h.job_id WHERE k.integration_id = \(heavy))
             """)
-        let ratio = 0.9 * Double(count) / Double(max(began, 1))
+        let ratio = 0.5 * Double(count) / Double(max(began, 1))
         trial.note("weights 3 and 1 shared the slots \(Double(Int(ratio * 100)) / 100) to 1")
-        // Workers begin what stood at the broker in no strict order, and in the short form that is a good part of all.
+        // Workers begin what stands at the broker in no strict order, and in the short form that is most of all.
         let bounds = trial.size == .long ? 2.5..<3.6 : 2..<4.5
         trial.expect(bounds.contains(ratio), "weights 3 and 1 shared the slots \(ratio) to 1")
     }

@@ -76,7 +76,7 @@ package enum DispatchPolicy {
         var grant: OutboxStore.Grant {
             OutboxStore.Grant(
                 institution: lane.institution, count: count, tokens: tokens.map { $0 - Double(count) },
-                endsTurn: endedAs != nil, turnLeft: rest ?? 0)
+                endsTurn: endedAs != nil, turnLeft: rest ?? 0, weight: lane.weight)
         }
     }
 

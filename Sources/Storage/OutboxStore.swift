@@ -183,11 +183,16 @@ package struct OutboxStore: Sendable {
         package let endsTurn: Bool
         /// What is left of the turn that this breaks off; 0 if the next one is whole.
         package let turnLeft: Int
+        /// Steps of a turn.
+        package let weight: Int
 
-        package init(institution: Int64, count: Int, tokens: Double?, endsTurn: Bool = true, turnLeft: Int = 0) {
+        package init(
+            institution: Int64, count: Int, tokens: Double?, endsTurn: Bool = true, turnLeft: Int = 0, weight: Int = 1
+        ) {
             self.institution = institution
             self.count = count
             self.tokens = tokens
+            self.weight = weight
             self.endsTurn = endsTurn
             self.turnLeft = turnLeft
         }
@@ -212,7 +217,7 @@ package struct OutboxStore: Sendable {
     /// that does.
     ///
     /// - Parameter grants: in the order in which the institutions go behind each other.
-    /// - Returns: institutions taking turns.
+    /// - Returns: institutions taking turns, by their weights.
     package func reserve(_ grants: [Grant], dispatcher: Int64) async throws -> [RungTicket] {
         try await database.query(Self.reservation(grants, dispatcher: dispatcher)).map(Self.ticket)
     }
@@ -229,11 +234,11 @@ package struct OutboxStore: Sendable {
         WITH granted AS (
             SELECT * FROM unnest(\(grants.map(\.institution))::bigint[], \(grants.map(\.count))::bigint[],
                 \(grants.map(\.tokens))::double precision[], \(grants.map(\.endsTurn))::boolean[],
-                \(grants.map { Int16($0.turnLeft) })::smallint[])
-                WITH ORDINALITY AS g (institution_id, count, tokens, ends_turn, turn_left, place)
+                \(grants.map { Int16($0.turnLeft) })::smallint[], \(grants.map(\.weight))::bigint[])
+                WITH ORDINALITY AS g (institution_id, count, tokens, ends_turn, turn_left, weight, place)
         ), chosen AS (
-            SELECT t.job_id, t.ordinal, row_number() OVER (PARTITION BY g.institution_id ORDER BY t.priority, t.due_at)
-                AS turn
+            SELECT t.job_id, t.ordinal,
+                row_number() OVER (PARTITION BY g.institution_id ORDER BY t.priority, t.due_at)::float8 / g.weight AS turn
             FROM granted g CROSS JOIN LATERAL (
                 SELECT o.job_id, o.ordinal, o.priority, o.due_at
                 FROM unnest(\(Self.priorities)::smallint[]) AS q (priority)

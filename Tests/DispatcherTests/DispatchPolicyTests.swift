@@ -71,10 +71,13 @@ import Testing
             return DispatchPolicy.grants([lane], batch: 50, now: now).first
         }
         typealias Grant = OutboxStore.Grant
-        #expect(grant(due: 9, room: 2) == Grant(institution: 1, count: 2, tokens: nil, endsTurn: false, turnLeft: 3))
+        #expect(
+            grant(due: 9, room: 2)
+                == Grant(institution: 1, count: 2, tokens: nil, endsTurn: false, turnLeft: 3, weight: 5))
         #expect(grant(due: 9, room: 2, turnLeft: 3)?.turnLeft == 1)
-        #expect(grant(due: 9, room: 4, turnLeft: 3) == Grant(institution: 1, count: 4, tokens: nil, turnLeft: 4))
-        #expect(grant(due: 2) == Grant(institution: 1, count: 2, tokens: nil))
+        #expect(
+            grant(due: 9, room: 4, turnLeft: 3) == Grant(institution: 1, count: 4, tokens: nil, turnLeft: 4, weight: 5))
+        #expect(grant(due: 2) == Grant(institution: 1, count: 2, tokens: nil, weight: 5))
         #expect(grant(due: 9, room: 1, turnLeft: 4, weight: 2)?.turnLeft == 1, "the weight was lowered meanwhile")
     }
 

@@ -66,6 +66,33 @@ struct OutboxStoreTests {
         }
     }
 
+    @Test func `within a batch institutions follow each other by their weights`() async throws {
+        try await EngineDatabase.with { database in
+            let store = IntegrationStore(database.pool)
+            let heavy = try await store.put(institution: "heavy", name: "Heavy")
+            let integration = try await store.put(
+                integration: "sync", name: "Sync", institution: heavy, settings: EngineDatabase.nowhere)
+            var ofHeavy: Set<JobID> = []
+            for (integration, count) in [(database.integration, 3), (integration, 9)] {
+                let requests = (0..<count).map { _ in
+                    JobRequest(.rosterSync, integration: integration, postedBy: "test")
+                }
+                try await database.jobs.begin(requests)
+                if count == 9 { ofHeavy = Set(requests.map(\.id)) }
+            }
+            let grants = try await OutboxStore(database.pool).backlog(limit: 100).lanes.map { lane in
+                OutboxStore.Grant(
+                    institution: lane.institution, count: lane.due, tokens: nil,
+                    weight: lane.institution == heavy ? 3 : 1)
+            }
+            let rung = try await OutboxStore(database.pool).reserve(grants, dispatcher: 7).map(\.message.job)
+            let shares = stride(from: 0, to: 12, by: 4).map { start in
+                rung[start..<start + 4].count { ofHeavy.contains($0) }
+            }
+            #expect(shares == [3, 3, 3])
+        }
+    }
+
     @Test func `only one decides at a time`() async throws {
         try await EngineDatabase.with { database in
             try await database.pool.withTransaction { first in
