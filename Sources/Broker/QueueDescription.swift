@@ -37,15 +37,17 @@ package struct QueueDescription: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - queues: as they told of themselves.
-    ///   - assigned: the virtual host's queues without what they told, which names the policy that applies to each; by
-    ///     no version's documentation, so it is believed only where it names one.
+    ///   - assigned: the virtual host's queues without what they told, which names the policy that applies to each. No
+    ///     version documents that, so that a queue has none is believed only where one of its type has one.
     ///   - policies: all of the virtual host.
     package static func refreshed(
         _ queues: [QueueDescription], assigned: [QueueDescription], policies: [BrokerPolicy]
     ) -> [QueueDescription] {
-        guard policies.isEmpty || assigned.contains(where: { $0.policy != nil }) else { return queues }
+        let tellingTypes = Set(assigned.filter { $0.policy != nil }.map(\.type))
         return queues.map { queue in
-            guard let now = assigned.first(where: { $0.name == queue.name }) else { return queue }
+            guard let now = assigned.first(where: { $0.name == queue.name }),
+                policies.isEmpty || tellingTypes.contains(now.type)
+            else { return queue }
             let policy = policies.first { $0.name == now.policy }
             // One that is gone from one answer and not yet from the other says nothing.
             guard policy != nil || now.policy == nil else { return queue }

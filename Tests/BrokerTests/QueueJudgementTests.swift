@@ -33,6 +33,12 @@ import Testing
         #expect(refresh(nil, of: []) == [nil, nil])
         #expect(refresh(nil, of: [short]) == ["as told", "as told"], "a version that names no policy here")
         #expect(refresh("gone", of: [short]) == ["as told", "as told"])
+        let bare = QueueDescription(name: Self.queue, type: "quorum")
+        for (type, isBelieved) in [("classic", false), ("quorum", true)] {
+            let other = QueueDescription(name: "other", type: type, policy: "all")
+            let seen = QueueDescription.refreshed(told, assigned: [bare, other], policies: [short])
+            #expect(seen[0] == (isBelieved ? bare : told[0]), "that a \(type) queue has a policy")
+        }
         let one = QueueDescription(name: Self.queue, type: "quorum", policy: "all")
         let refreshed = QueueDescription.refreshed(told, assigned: [one], policies: [short])
         #expect(
